@@ -1,0 +1,1 @@
+"""How good a candidate is, beside its baselines, on snapshots it has never seen."""

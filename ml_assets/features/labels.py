@@ -1,0 +1,147 @@
+"""Labels: the outcome of every entity of the population in [snapshot, snapshot + horizon)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from ml_assets.features.asof import TimeColumns, Window, require_times
+from ml_assets.features.label_checks import label_checks
+from ml_assets.features.leakage import leakage_check
+from ml_assets.features.snapshots import run_snapshots
+from ml_assets.features.statement import Statement
+from ml_assets.specs.models import ModelSpec
+from ml_assets.specs.times import SnapshotSpec, snapshot_time, span_length
+from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.buckets import BucketIndex
+from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.manifest import fingerprint, manifest_of
+from ml_assets.warehouse.names import TableName, quoted
+from ml_assets.warehouse.rules import unique_check
+from ml_assets.warehouse.store import Workbench
+
+
+class PopulationAsset(TableAsset):
+    """`labels.<model>__population`: whom the model is about at a snapshot; grain (snapshot, entity)."""
+
+    kinds = ("duckdb", "sql")
+
+    def __init__(
+        self, spec: ModelSpec, statement: Statement, times: Mapping[TableName, TimeColumns], place: str, use_case: str
+    ) -> None:
+        super().__init__(TableName("labels", f"{spec.name}__population"), spec, place, use_case=use_case)
+        self.spec: ModelSpec = spec
+        self.statement = statement
+        self.times = require_times(statement.tables, times, f"{statement.path}:1")
+
+    @property
+    def description(self) -> str:
+        return self.statement.header.get("purpose", f"The population of {self.spec.name}.")
+
+    @property
+    def snapshots(self) -> SnapshotSpec:
+        return self.spec.snapshots
+
+    @property
+    def deps(self) -> tuple[TableName, ...]:
+        return self.statement.tables
+
+    @property
+    def logic(self) -> str:
+        return fingerprint("population/1", self.statement.fingerprint, self.spec.entity)
+
+    def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
+        indexes = {table: BucketIndex(bench, table) for table in self.deps}
+        moments = {key: snapshot_time(key) for key in partitions}
+        return {
+            key: {str(table): index.known_at(moment) for table, index in indexes.items()}
+            for key, moment in moments.items()
+            if moment <= context.now
+        }
+
+    def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        run_snapshots(
+            bench, self.statement, self.times, [snapshot_time(key) for key in partitions], Window.before, into="made",
+            progress=context.progress, label=str(self.name),
+        )  # fmt: skip
+        entity = quoted(self.spec.entity)
+        return Staged(f"(select snapshot, {entity} from made order by snapshot, {entity})")
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return (
+            unique_check((self.spec.entity,), code="DQ002"),
+            leakage_check(self.statement, self.times, Window.before, self.spec.entity),
+        )
+
+
+class LabelAsset(TableAsset):
+    """`labels.<model>`: grain (snapshot, entity), column `label`. A snapshot is labelled once its window has passed."""
+
+    kinds = ("duckdb", "sql")
+
+    def __init__(
+        self, spec: ModelSpec, statement: Statement, times: Mapping[TableName, TimeColumns], place: str, use_case: str
+    ) -> None:
+        super().__init__(TableName("labels", spec.name), spec, place, use_case=use_case)
+        self.spec: ModelSpec = spec
+        self.statement = statement
+        self.times = require_times(statement.tables, times, f"{statement.path}:1")
+        self.horizon = span_length(spec.label.horizon)
+        self.population = TableName("labels", f"{spec.name}__population")
+
+    @property
+    def description(self) -> str:
+        return self.statement.header.get("purpose", f"The outcome that {self.spec.name} predicts.")
+
+    @property
+    def snapshots(self) -> SnapshotSpec:
+        return self.spec.snapshots
+
+    @property
+    def deps(self) -> tuple[TableName, ...]:
+        return (self.population, *self.statement.tables)
+
+    @property
+    def logic(self) -> str:
+        label = self.spec.label
+        return fingerprint("labels/1", self.statement.fingerprint, self.spec.entity, label.horizon, label.default)
+
+    def window(self, snapshot: datetime) -> Window:
+        """The outcome window of a snapshot."""
+        return Window.after(snapshot, self.horizon)
+
+    def is_mature(self, key: str, now: datetime) -> bool:
+        """Whether the outcome window of a snapshot has fully passed."""
+        return snapshot_time(key) + self.horizon <= now
+
+    def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
+        people = manifest_of(bench, self.population)
+        indexes = {table: BucketIndex(bench, table) for table in self.statement.tables}
+        found = {}
+        for key in partitions:
+            if key in people and self.is_mature(key, context.now):
+                start = snapshot_time(key)
+                found[key] = {str(t): index.within(start, start + self.horizon) for t, index in indexes.items()}
+                found[key][str(self.population)] = people[key].content
+        return found
+
+    def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        run_snapshots(
+            bench, self.statement, self.times, [snapshot_time(key) for key in partitions], self.window, into="made",
+            progress=context.progress, label=str(self.name),
+        )  # fmt: skip
+        entity = quoted(self.spec.entity)
+        return Staged(
+            f"(select p.snapshot, p.{entity}, coalesce(made.label, {self.spec.label.default})::bigint as label "
+            f"from {self.population.quoted} p left join made on made.snapshot = p.snapshot and made.{entity} = p.{entity} "
+            f"where p.snapshot in (select unnest([{_moments(partitions)}])) order by all)"
+        )
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return label_checks(self.spec, self.statement, self.times, self.window, self.horizon)
+
+
+def _moments(partitions: Sequence[str]) -> str:
+    return ", ".join(f"timestamp '{key}'" for key in partitions)

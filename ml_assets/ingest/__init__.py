@@ -1,0 +1,1 @@
+"""Landing files to raw tables: exactly once by content, judged by a contract, nothing lost."""

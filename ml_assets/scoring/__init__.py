@@ -1,0 +1,1 @@
+"""Batch scores, made by the version that an alias points to."""

@@ -1,0 +1,243 @@
+"""What every node of the graph is: a table (or a partition of one) that knows its inputs, logic and checks.
+
+Subclasses live in the rooms that make the data; Dagster meets all of them through one adapter in `components`.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ml_assets.errors import BlockedError
+from ml_assets.specs.base import Described
+from ml_assets.specs.times import SnapshotSpec, snapshot_key
+from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.home import Home
+from ml_assets.warehouse.manifest import (
+    UNPARTITIONED,
+    ManifestRow,
+    begin_batch,
+    manifest_of,
+    partition_contents,
+    record,
+    relation_content,
+)
+from ml_assets.warehouse.names import TableName
+from ml_assets.warehouse.results import blocking_failures
+from ml_assets.warehouse.store import Warehouse, Workbench
+
+SNAPSHOT_COLUMN = "snapshot"
+Progress = Callable[[str, int, int], None]
+
+
+def _silent(_label: str, _done: int, _total: int) -> None:
+    """Progress nobody looks at."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a step may use of the world: the warehouse, a clock that was read once, and two ways to speak."""
+
+    warehouse: Warehouse
+    home: Home
+    sql_root: Path
+    now: datetime
+    package_version: str
+    run_id: str = ""
+    log: Callable[[str], None] = print
+    progress: Progress = _silent
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of one asked partition. Unchanged ones were not written; `note` says why."""
+
+    partition: str
+    rows: int
+    content: str
+    changed: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class AssetReport:
+    """What a materialisation did, and facts worth showing beside it."""
+
+    made: tuple[Made, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        return any(made.changed for made in self.made)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A computed result, not yet committed: any relation of the workbench, and facts about how it was made."""
+
+    relation: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TableAsset(ABC):
+    """One node of the graph.
+
+    `deps` are the tables it reads. `snapshots` is its partition grid, None for an unpartitioned table. `place` is the
+    file and line of its declaration.
+    """
+
+    kinds: tuple[str, ...] = ("duckdb",)
+
+    def __init__(self, name: TableName, spec: Described, place: str, *, use_case: str) -> None:
+        self.name = name
+        self.spec = spec
+        self.place = place
+        self.use_case = use_case
+
+    @property
+    def snapshots(self) -> SnapshotSpec | None:
+        return None
+
+    @property
+    @abstractmethod
+    def deps(self) -> tuple[TableName, ...]:
+        """Tables this one reads, in order of their names."""
+
+    @property
+    @abstractmethod
+    def logic(self) -> str:
+        """Fingerprint of what is done; equal logic on equal inputs makes equal rows."""
+
+    @property
+    @abstractmethod
+    def checks(self) -> tuple[Check, ...]:
+        """The rules about this table."""
+
+    @property
+    def description(self) -> str:
+        return self.spec.description
+
+    @property
+    def max_age(self) -> str | None:
+        """Declared span after which the newest materialisation counts as old; None takes the graph's default."""
+        return None
+
+    def partitions(self, now: datetime) -> list[str]:
+        """Every partition key that exists at `now`; one empty key for an unpartitioned table."""
+        return [UNPARTITIONED] if self.snapshots is None else self.snapshots.keys(now)
+
+    @abstractmethod
+    def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Inside a reading block: partition → {input name: content hash}. Left out: a partition that cannot be made yet."""
+
+    def stale(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, str]:
+        """Inside a reading block: partition → why it has to be made; partitions that are current are left out."""
+        known = manifest_of(bench, self.name)
+        reasons = {}
+        for partition, inputs in self.inputs(bench, context, partitions).items():
+            reason = why_stale(known.get(partition), inputs, self.logic)
+            if reason:
+                reasons[partition] = reason
+        return reasons
+
+    @abstractmethod
+    def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        """Inside a reading block: make the rows of these partitions, without writing to the warehouse."""
+
+    def after_write(self, bench: Workbench, context: RunContext, staged: Staged) -> None:
+        """Inside the commit, after the table was written: keep further books in the same transaction."""
+
+    def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
+        """Make what is stale of `partitions` in one commit; leave alone, and say so, what is current."""
+        started = time.monotonic()
+        with context.warehouse.workbench() as bench:
+            with bench.reading():
+                self.refuse_blocked_inputs(bench, partitions)
+                needed = self.inputs(bench, context, partitions)
+                reasons = self.stale(bench, context, partitions)
+                known = manifest_of(bench, self.name)
+                if reasons:
+                    staged = self.compute(bench, context, list(reasons))
+                    contents = self._contents(bench, staged, list(reasons))
+            if not reasons:
+                return AssetReport(self._unchanged(partitions, known, needed))
+            with bench.committing():
+                batch = self._write(bench, context, staged, contents)
+                seconds = time.monotonic() - started
+                record(
+                    bench,
+                    [
+                        ManifestRow(
+                            str(self.name), key, needed[key], self.logic, *contents[key], batch, context.now, seconds,
+                            reasons[key],
+                        )
+                        for key in reasons
+                    ],
+                )  # fmt: skip
+        done = tuple(Made(key, *contents[key], True, reason) for key, reason in reasons.items())
+        rest = [key for key in partitions if key not in reasons]
+        return AssetReport(done + self._unchanged(rest, known, needed), staged.facts)
+
+    def refuse_blocked_inputs(self, bench: Workbench, partitions: Sequence[str]) -> None:
+        """Raise when an input holds a failed blocking check, in whichever run it was found."""
+        for asset, partition, check, summary in blocking_failures(bench, self.deps):
+            if partition == UNPARTITIONED or partition in partitions:
+                at = f" ({partition})" if partition else ""
+                raise BlockedError(
+                    f"{self.name} refuses to read {asset}{at}", place=self.place, expected=f"check {check} holds",
+                    got=summary, remedy=f"repair {asset} and materialise it again; its check result lifts the block",
+                )  # fmt: skip
+
+    def _unchanged(
+        self, partitions: Sequence[str], known: Mapping[str, ManifestRow], needed: Mapping[str, object]
+    ) -> tuple[Made, ...]:
+        made = []
+        for key in partitions:
+            row = known.get(key)
+            if row is not None and key in needed:
+                made.append(Made(key, row.rows, row.content, False, f"unchanged since batch {row.batch}"))
+            elif row is not None:
+                made.append(Made(key, row.rows, row.content, False, "kept: cannot be made again now"))
+            else:
+                made.append(Made(key, 0, "", False, "cannot be made yet"))
+        return tuple(made)
+
+    def _contents(self, bench: Workbench, staged: Staged, partitions: Sequence[str]) -> dict[str, tuple[int, str]]:
+        if self.snapshots is None:
+            return {UNPARTITIONED: relation_content(bench, staged.relation)}
+        found = partition_contents(bench, staged.relation, SNAPSHOT_COLUMN)
+        return {key: found.get(key, (0, "0:empty")) for key in partitions}
+
+    def _write(
+        self, bench: Workbench, context: RunContext, staged: Staged, contents: Mapping[str, tuple[int, str]]
+    ) -> int:
+        batch = begin_batch(
+            bench, self.name, partitions=len(contents), rows=sum(rows for rows, _ in contents.values()),
+            run_id=context.run_id, clock_time=context.now, version=context.package_version,
+        )  # fmt: skip
+        if self.snapshots is None:
+            bench.replace_table(self.name, staged.relation)
+        else:
+            bench.replace_rows(self.name, staged.relation, SNAPSHOT_COLUMN, list(contents))
+        self.after_write(bench, context, staged)
+        return batch
+
+
+def why_stale(row: ManifestRow | None, inputs: Mapping[str, str], logic: str) -> str:
+    """Why a partition has to be made, in words; the empty text when it is current."""
+    if row is None:
+        return "never made"
+    if row.logic != logic:
+        return "its logic changed"
+    changed = sorted(name for name in {*inputs, *row.inputs} if inputs.get(name) != row.inputs.get(name))
+    return f"changed: {', '.join(changed)}" if changed else ""
+
+
+def keys_of(moments: Sequence[datetime]) -> list[str]:
+    """Partition keys of snapshot instants."""
+    return [snapshot_key(moment) for moment in moments]

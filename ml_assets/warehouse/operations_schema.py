@@ -1,0 +1,31 @@
+"""Tables in which the warehouse keeps its own books (schema `ops`)."""
+
+from __future__ import annotations
+
+# The partition of an unpartitioned asset is the empty text, so that keys never hold nulls.
+OPERATIONS_DDL = """
+create table if not exists ops.manifest (
+    asset varchar, partition varchar, inputs json, logic varchar, rows bigint, content varchar,
+    batch bigint, made_at timestamp, seconds double, note varchar, primary key (asset, partition)
+);
+create table if not exists ops.batches (
+    batch bigint primary key, asset varchar, partitions integer, rows bigint, run_id varchar,
+    clock_time timestamp, wall_time timestamp, lock_wait_seconds double, package_version varchar
+);
+create table if not exists ops.buckets (
+    asset varchar, part varchar, event_bucket timestamp, available_bucket timestamp, rows bigint, content hugeint
+);
+create table if not exists ops.files (
+    asset varchar, file varchar, sha256 varchar, bytes bigint, mtime_ns bigint, status varchar, rule varchar,
+    reason varchar, rows_read bigint, rows_kept bigint, rows_quarantined bigint, content hugeint,
+    header varchar[], batch bigint, loaded_at timestamp, primary key (asset, file)
+);
+create table if not exists ops.checks (
+    asset varchar, partition varchar, check_name varchar, code varchar, status varchar, severity varchar,
+    blocking boolean, content varchar, summary varchar, numbers json, evidence json, evaluated_at timestamp,
+    primary key (asset, partition, check_name)
+);
+create table if not exists ops.aliases (
+    model varchar, alias varchar, version integer, moved_at timestamp, moved_by varchar, reason varchar
+);
+"""

@@ -1,0 +1,287 @@
+"""Checks that fit any table: keys, columns, nulls, volume, references, repeated rows, schema."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log1p
+
+from ml_assets.specs.base import Severity
+from ml_assets.specs.columns import ColumnSpec
+from ml_assets.specs.tables import RawTableSpec, ReferenceSpec, SqlTableSpec, VolumeSpec
+from ml_assets.warehouse.check import Check, CheckScope
+from ml_assets.warehouse.freshness import freshness_check
+from ml_assets.warehouse.manifest import UNPARTITIONED
+from ml_assets.warehouse.names import TableName, literal, quoted
+from ml_assets.warehouse.results import CheckFinding
+
+_ROBUST_SCALE = 1.4826  # median absolute deviation → standard deviation, for a normal distribution
+_LEAST_LOG_SPREAD = 0.05
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A predicate that is true for bad rows. `expected` says what would be right."""
+
+    name: str
+    column: str
+    bad: str
+    expected: str
+    severity: Severity = "error"
+
+
+def column_rules(columns: Mapping[str, ColumnSpec]) -> list[RowRule]:
+    """The row rules of typed columns: not null, bounds, pattern, allowed values, length."""
+    rules: list[RowRule] = []
+    for name, spec in columns.items():
+        column = quoted(name)
+        found = []
+        if not spec.nullable:
+            found.append(("not_null", f"{column} is null", "a value"))
+        if spec.min is not None:
+            found.append(("min", f"{column} < {_bound(spec, spec.min)}", f"at least {spec.min}"))
+        if spec.max is not None:
+            found.append(("max", f"{column} > {_bound(spec, spec.max)}", f"at most {spec.max}"))
+        if spec.pattern is not None:
+            found.append(
+                ("pattern", f"not regexp_full_match({column}, {literal(spec.pattern)})", f"matching {spec.pattern}")
+            )
+        if spec.allowed is not None:
+            values = ", ".join(literal(str(value)) for value in spec.allowed)
+            found.append(("allowed", f"cast({column} as varchar) not in ({values})", f"one of {list(spec.allowed)}"))
+        if spec.max_length is not None:
+            found.append(("max_length", f"length({column}) > {spec.max_length}", f"at most {spec.max_length} characters"))
+        if spec.type == "float":
+            found.append(("finite", f"isinf({column}) or isnan({column})", "a finite number"))
+        rules += [RowRule(rule, name, bad, expected, spec.severity) for rule, bad, expected in found]
+    return rules
+
+
+def _bound(spec: ColumnSpec, bound: float | str) -> str:
+    return f"{spec.duckdb_type} {literal(bound)}" if isinstance(bound, str) else repr(bound)
+
+
+def column_checks(columns: Mapping[str, ColumnSpec]) -> tuple[Check, ...]:
+    """Contract of a computed table's columns, and shares of missing values."""
+    rules = column_rules(columns)
+    checks = [_contract_check(rules)] if rules else []
+    limits = {n: c.max_null_share for n, c in columns.items() if c.max_null_share is not None}
+    return (*checks, *([null_share_check(limits)] if limits else []))
+
+
+def _contract_check(rules: Sequence[RowRule]) -> Check:
+    hard = any(rule.severity == "error" for rule in rules)
+    name = "rows_keep_the_contract"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        counted = scope.grouped({str(i): f"count(*) filter (where {rule.bad})" for i, rule in enumerate(rules)})
+        findings = []
+        for key, counts in counted.items():
+            broken = [(rule, counts[str(i)]) for i, rule in enumerate(rules) if counts[str(i)]]
+            evidence = _bad_rows(scope, key, [rule for rule, _ in broken]) if broken else []
+            said = "; ".join(f"{r.column}: {n} rows not {r.expected}" for r, n in broken)
+            failed = [rule for rule, _ in broken if rule.severity == "error"] or (broken if not hard else [])
+            findings.append(
+                CheckFinding.judged(
+                    name, not failed, said or f"{counts['rows']} rows hold {len(rules)} rules", partition=key,
+                    numbers={"rows": counts["rows"], **{f"{r.column}.{r.name}": n for r, n in broken}},
+                    evidence=evidence,
+                )
+            )  # fmt: skip
+        return findings
+
+    severity: Severity = "error" if hard else "warn"
+    return Check(
+        name, "DQ001", f"No row breaks the {len(rules)} declared column rules.", judge, severity, blocking=hard
+    )
+
+
+def _bad_rows(scope: CheckScope, key: str, rules: Sequence[RowRule]) -> list[dict[str, object]]:
+    branches = " ".join(f"when {rule.bad} then {literal(f'{rule.column}.{rule.name}')}" for rule in rules)
+    return scope.evidence(
+        f"select case {branches} end as rule, * from {scope.relation} "
+        f"where {scope.key_sql} = {literal(key)} and ({' or '.join(f'({rule.bad})' for rule in rules)})"
+    )
+
+
+def null_share_check(limits: Mapping[str, float], severity: Severity = "error") -> Check:
+    """Missing values stay within the declared share of each column."""
+    name = "missing_values_stay_within_limits"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        counted = scope.grouped({column: f"avg(({quoted(column)} is null)::int)" for column in limits})
+        findings = []
+        for key, row in counted.items():
+            over = {c: row[c] for c, limit in limits.items() if row[c] > limit}
+            said = "; ".join(f"{c}: {share:.1%} missing, limit {limits[c]:.1%}" for c, share in over.items())
+            findings.append(
+                CheckFinding.judged(
+                    name, not over, said or "all shares within limits", partition=key,
+                    numbers={f"{c}.null_share": row[c] for c in limits},
+                )
+            )  # fmt: skip
+        return findings
+
+    listed = ", ".join(f"{c} ≤ {limit:.0%}" for c, limit in limits.items())
+    return Check(name, "DQ003", f"Share of missing values: {listed}.", judge, severity)
+
+
+def unique_check(columns: Sequence[str], code: str = "DQ002", severity: Severity = "error") -> Check:
+    """`columns` name a row (within its snapshot) and are never null."""
+    name = "key_is_unique"
+    listed = ", ".join(quoted(column) for column in columns)
+    absent = " or ".join(f"{quoted(column)} is null" for column in columns)
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        repeated = f"select {scope.key_sql} as partition_key, {listed}, count(*) as rows from {scope.relation} group by all having count(*) > 1"
+        surplus = {
+            row["partition_key"]: row["surplus"]
+            for row in scope.bench.records(f"select partition_key, sum(rows - 1)::bigint as surplus from ({repeated}) group by 1")
+        }
+        counted = scope.grouped({"missing": f"count(*) filter (where {absent})"})
+        findings = []
+        for key, row in counted.items():
+            wrong = int(surplus.get(key, 0)) + int(row["missing"])
+            said = f"{surplus.get(key, 0)} repeated, {row['missing']} without key, of {row['rows']} rows"
+            findings.append(
+                CheckFinding.judged(
+                    name, wrong == 0, said if wrong else f"{row['rows']} rows, all different", partition=key,
+                    numbers={"rows": row["rows"], "repeated": int(surplus.get(key, 0)), "missing": row["missing"]},
+                    evidence=scope.evidence(f"select * from ({repeated}) where partition_key = {literal(key)}") if wrong else (),
+                )
+            )  # fmt: skip
+        return findings
+
+    return Check(name, code, f"({', '.join(columns)}) names a row.", judge, severity, blocking=severity == "error")
+
+
+def repeated_rows_check(columns: Sequence[str], severity: Severity, max_share: float) -> Check:
+    """Rows that repeat an earlier one in all declared columns stay a small share."""
+    name = "few_rows_are_repeated"
+    listed = ", ".join(quoted(column) for column in columns)
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        groups = f"select {listed}, count(*) as times from {scope.relation} group by all having count(*) > 1"
+        rows = int(scope.bench.value(f"select count(*) from {scope.relation}"))
+        if rows == 0:
+            return []
+        found, surplus = scope.bench.rows(f"select count(*), coalesce(sum(times - 1), 0)::bigint from ({groups})")[0]
+        share = surplus / rows
+        return [
+            CheckFinding.judged(
+                name, share <= max_share, f"{surplus} of {rows} rows repeat another ({share:.2%}, limit {max_share:.2%})",
+                numbers={"rows": rows, "groups": found, "repeated": surplus, "share": share},
+                evidence=scope.evidence(f"{groups} order by times desc, all") if share > max_share else (),
+            )
+        ]  # fmt: skip
+
+    return Check(name, "DQ006", f"At most {max_share:.1%} of the rows are full repetitions.", judge, severity)
+
+
+def volume_check(volume: VolumeSpec, event_time: str | None = None) -> Check:
+    """Rows of each partition, or of the newest event day, against the table's own earlier ones.
+
+    Distance is |log(1 + rows) - median| over 1.4826 × the median absolute deviation (at least 0.05) of the logs of up
+    to `volume.history` earlier periods; with fewer than four of them the check does not apply.
+    """
+    name = "volume_is_as_usual"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        if scope.partition_column is not None:
+            period = f"strftime({quoted(scope.partition_column)}, '%Y-%m-%d')"
+        else:
+            period = f"strftime({quoted(event_time or '')}, '%Y-%m-%d')"
+        counts = dict(
+            scope.bench.rows(f"select {period} as period, count(*) from {scope.table.quoted} where period is not null group by 1 order by 1")
+        )
+        periods = list(counts)
+        asked = list(scope.partitions) if scope.partition_column is not None else periods[-1:]
+        findings = []
+        for key in asked:
+            earlier = [counts[p] for p in periods if p < key][-volume.history :]
+            target = key if scope.partition_column is not None else UNPARTITIONED
+            findings.append(_volume_finding(name, target, key, counts.get(key, 0), earlier, volume.tolerance))
+        return findings
+
+    return Check(
+        name, "DQ004", f"The row count is within {volume.tolerance:g} robust deviations of earlier periods.", judge,
+        volume.severity,
+    )  # fmt: skip
+
+
+def _volume_finding(
+    name: str, target: str, period: str, rows: int, earlier: Sequence[int], tolerance: float
+) -> CheckFinding:
+    if len(earlier) < 4:
+        return CheckFinding(name, "not_applicable", f"{len(earlier)} earlier periods, four are needed", target)
+    logs = [log1p(count) for count in earlier]
+    middle = statistics.median(logs)
+    spread = max(_ROBUST_SCALE * statistics.median(abs(value - middle) for value in logs), _LEAST_LOG_SPREAD)
+    distance = abs(log1p(rows) - middle) / spread
+    usual = round(statistics.median(earlier))
+    return CheckFinding.judged(
+        name, distance <= tolerance, f"{period}: {rows} rows, usual {usual} ({distance:.1f} deviations, limit {tolerance:g})",
+        partition=target, numbers={"rows": rows, "usual": usual, "distance": distance, "periods": len(earlier)},
+    )  # fmt: skip
+
+
+def reference_check(reference: ReferenceSpec, position: int) -> Check:
+    """Every non-null value exists in the other table."""
+    other = TableName.parse(reference.to)
+    suffix = "" if position == 0 else f"_{position + 1}"
+    name = f"references_exist_in_{other.schema}_{other.table}{suffix}"
+    pairs = list(zip(reference.columns, reference.to_columns or reference.columns, strict=True))
+    matched = " and ".join(f"o.{quoted(theirs)} = t.{quoted(ours)}" for ours, theirs in pairs)
+    present = " and ".join(f"t.{quoted(ours)} is not null" for ours, _ in pairs)
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        if not scope.bench.has_table(other):
+            return [CheckFinding(name, "not_applicable", f"{other} was not made yet")]
+        orphans = f"select * from {scope.relation} t where {present} and not exists (select 1 from {other.quoted} o where {matched})"
+        wrong = int(scope.bench.value(f"select count(*) from ({orphans})"))
+        said = f"{wrong} rows refer to nothing in {other}" if wrong else f"all rows refer to rows of {other}"
+        return [
+            CheckFinding.judged(name, wrong == 0, said, numbers={"orphans": wrong}, evidence=scope.evidence(orphans) if wrong else ())
+        ]
+
+    return Check(name, "DQ005", f"({', '.join(reference.columns)}) exists in {other}.", judge, reference.severity)
+
+
+def schema_check(columns: Mapping[str, ColumnSpec]) -> Check:
+    """Declared columns exist with their types; others are named."""
+    name = "columns_are_as_declared"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        found = {c: t for c, t in scope.bench.columns(scope.table.quoted).items() if not c.startswith("_")}
+        missing = sorted(set(columns) - set(found))
+        retyped = [f"{c}: {found[c]}, declared {s.duckdb_type}" for c, s in columns.items() if c in found and found[c] != s.duckdb_type]
+        extra = sorted(set(found) - set(columns))
+        parts = [f"missing {missing}"] * bool(missing) + [f"other type {retyped}"] * bool(retyped) + [f"undeclared {extra}"] * bool(extra)
+        return [
+            CheckFinding.judged(
+                name, not (missing or retyped or extra), "; ".join(parts) or f"{len(found)} columns as declared",
+                numbers={"columns": len(found), "missing": len(missing), "retyped": len(retyped), "undeclared": len(extra)},
+            )
+        ]  # fmt: skip
+
+    return Check(name, "DQ007", "The table has the declared columns and types.", judge, "warn")
+
+
+def table_checks(spec: SqlTableSpec | RawTableSpec, columns: Mapping[str, ColumnSpec], name: TableName) -> tuple[Check, ...]:
+    """The checks of an unpartitioned table, as its declaration asks for them."""
+    checks: list[Check] = []
+    if spec.key:
+        checks.append(unique_check(spec.key))
+    checks += column_checks(columns)
+    if columns:
+        checks.append(schema_check(columns))
+    if spec.repeated_rows != "ignore":
+        share = spec.max_repeated_share if isinstance(spec, RawTableSpec) else 0.0
+        checks.append(repeated_rows_check(list(columns), spec.repeated_rows, share))
+    if spec.event_time is not None:
+        checks.append(volume_check(spec.volume, spec.event_time))
+        if spec.freshness is not None:
+            checks.append(freshness_check(spec.freshness, spec.calendar, spec.event_time))
+    checks += [reference_check(reference, position) for position, reference in enumerate(spec.references)]
+    return tuple(checks)

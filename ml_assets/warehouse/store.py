@@ -1,0 +1,226 @@
+"""The warehouse: one DuckDB file, read in shared blocks, written in short exclusive commits.
+
+A *workbench* is an in-memory DuckDB in which results are computed. The warehouse is attached to it as `wh`, read-only
+while reading and writable during a commit, so that what was computed goes straight into the file in one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+
+from ml_assets.errors import WarehouseError, WarehouseLockedError
+from ml_assets.warehouse.lock import WarehouseLock
+from ml_assets.warehouse.names import SCHEMAS, TableName, literal, quoted
+from ml_assets.warehouse.operations_schema import OPERATIONS_DDL
+
+DEFAULT_DEADLINE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Limits of each workbench. `threads` counts cores, `memory_limit` is in DuckDB's notation."""
+
+    memory_limit: str = field(default_factory=lambda: os.environ.get("ML_ASSETS_MEMORY_LIMIT", "2GB"))
+    threads: int = field(default_factory=lambda: int(os.environ.get("ML_ASSETS_THREADS", os.cpu_count() or 1)))
+    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
+
+
+class Warehouse:
+    """The one file that holds all tables; safe among processes."""
+
+    def __init__(self, path: Path, scratch: Path, settings: EngineSettings | None = None) -> None:
+        self.path = path
+        self.settings = settings or EngineSettings()
+        self.lock = WarehouseLock(path, self.settings.deadline_seconds)
+        self._scratch = scratch
+
+    @contextmanager
+    def workbench(self, threads: int | None = None) -> Iterator[Workbench]:
+        """A fresh in-memory engine with its own spill folder, removed afterwards."""
+        if not self.path.exists():
+            self._create()
+        folder = self._scratch / f"{os.getpid()}-{uuid4().hex[:8]}"
+        folder.mkdir(parents=True)
+        connection = duckdb.connect(
+            config={
+                "memory_limit": self.settings.memory_limit,
+                "threads": threads or self.settings.threads,
+                "temp_directory": str(folder),
+                "autoinstall_known_extensions": False,
+                "TimeZone": "UTC",
+            }
+        )
+        try:
+            yield Workbench(self, connection, folder)
+        finally:
+            connection.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def reading(self, threads: int | None = None) -> Iterator[Workbench]:
+        """A workbench with the warehouse attached read-only for the whole block."""
+        with self.workbench(threads) as bench, bench.reading():
+            yield bench
+
+    @contextmanager
+    def committing(self) -> Iterator[Workbench]:
+        """A workbench inside one write transaction, for small writes that need no computation first."""
+        with self.workbench() as bench, bench.committing():
+            yield bench
+
+    def _create(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.lock.exclusive():
+            if self.path.exists():
+                return
+            # Built beside and renamed, so that a reader never meets a file without its schemas.
+            unfinished = self.path.with_suffix(f".new-{os.getpid()}")
+            with duckdb.connect(str(unfinished)) as connection:
+                for schema in SCHEMAS:
+                    connection.execute(f"create schema if not exists {quoted(schema)}")
+                connection.execute(OPERATIONS_DDL)
+            unfinished.rename(self.path)
+
+    def sweep_scratch(self) -> int:
+        """Remove spill folders of processes that no longer live; how many."""
+        removed = 0
+        for folder in self._scratch.glob("*-*"):
+            pid = folder.name.partition("-")[0]
+            if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+        return removed
+
+
+class Workbench:
+    """An in-memory engine beside the warehouse. Not for use from several threads at once."""
+
+    def __init__(self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self.warehouse = warehouse
+        self.connection = connection
+        self.folder = folder
+        self._attached = 0
+
+    def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
+        return self.connection.execute(sql, parameters) if parameters is not None else self.connection.execute(sql)
+
+    def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        return self.execute(sql, parameters).fetchall()
+
+    def records(self, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
+        """Rows as dictionaries, for small results."""
+        cursor = self.execute(sql, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def value(self, sql: str, parameters: Any = None) -> Any:
+        """The first column of the first row, None without a row."""
+        row = self.execute(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Attach the warehouse read-only; writers wait until the block ends. Nests."""
+        with self.warehouse.lock.shared():
+            if self._attached:
+                yield
+                return
+            self._attach("READ_ONLY")
+            try:
+                yield
+            finally:
+                self._detach()
+
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """One exclusive transaction: all of the block's writes to `wh`, or none."""
+        with self.warehouse.lock.exclusive():
+            self._attach("READ_WRITE")
+            try:
+                self.execute("begin transaction")
+                try:
+                    yield
+                except BaseException:
+                    self.execute("rollback")
+                    raise
+                self.execute("commit")
+            finally:
+                self._detach()
+
+    def has_table(self, name: TableName) -> bool:
+        return bool(
+            self.value(
+                "select count(*) from duckdb_tables() where database_name = 'wh' and schema_name = ? and table_name = ?",
+                [name.schema, name.table],
+            )
+        )
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """Column names and DuckDB types of a table, view or `read_…` call."""
+        return {row[0]: row[1] for row in self.rows(f"describe select * from {relation}")}
+
+    def replace_table(self, name: TableName, relation: str) -> None:
+        """Inside a commit: the table becomes exactly `relation`."""
+        self.execute(f"create or replace table {name.quoted} as select * from {relation}")
+
+    def replace_rows(self, name: TableName, relation: str, column: str, values: Sequence[Any]) -> None:
+        """Inside a commit: rows whose `column` is in `values` give way to `relation`; other rows stay.
+
+        A changed set of columns rewrites the table: the new relation's columns hold, older rows have null in new ones.
+        """
+        if not self.has_table(name):
+            self.replace_table(name, relation)
+            return
+        old, new = self.columns(name.quoted), self.columns(relation)
+        self.execute(
+            f"create or replace temp table replaced as select unnest(?) as value", [list(values)]
+        )
+        gone = f"{quoted(column)} in (select value from replaced)"
+        if old == new:
+            self.execute(f"delete from {name.quoted} where {gone}")
+            self.execute(f"insert into {name.quoted} by name select * from {relation}")
+            return
+        kept = ", ".join(
+            f"cast({quoted(c)} as {kind}) as {quoted(c)}" if c in old else f"cast(null as {kind}) as {quoted(c)}"
+            for c, kind in new.items()
+        )
+        self.execute(f"create temp table rewritten as select {kept} from {name.quoted} where not coalesce({gone}, false)")
+        self.execute(f"insert into rewritten by name select * from {relation}")
+        self.replace_table(name, "rewritten")
+        self.execute("drop table rewritten")
+
+    def _attach(self, mode: str) -> None:
+        """Attach as `wh`. A DuckDB client that does not know our lock (a shell, a notebook) is waited for as well."""
+        deadline = time.monotonic() + self.warehouse.settings.deadline_seconds
+        while True:
+            try:
+                self.execute(f"attach {literal(str(self.warehouse.path))} as wh ({mode})")
+                self._attached += 1
+                return
+            except duckdb.IOException as problem:
+                if "lock" not in str(problem).lower():
+                    raise WarehouseError(
+                        "the warehouse file cannot be opened", place=self.warehouse.path, got=problem,
+                        expected="a DuckDB 2 database", remedy="restore it from a backup, or move it away to start anew",
+                    ) from problem  # fmt: skip
+                if time.monotonic() > deadline:
+                    raise WarehouseLockedError(
+                        "the warehouse is held by another DuckDB client", place=self.warehouse.path, got=problem,
+                        expected=f"the lock within {self.warehouse.settings.deadline_seconds:g} s",
+                        remedy="close that client (or open it read-only) and run again; nothing was written",
+                    ) from problem  # fmt: skip
+                time.sleep(0.05)
+
+    def _detach(self) -> None:
+        self._attached -= 1
+        self.execute("detach wh")
