@@ -35,9 +35,12 @@ class LightGBMSpec(Spec):
     kind: Literal["lightgbm"] = "lightgbm"
     parameters: dict[str, Any] = Field(default_factory=dict, description="Passed to lightgbm.train.")
     max_rounds: int = Field(default=1000, ge=1, description="Most boosting rounds.")
-    early_stopping_rounds: int = Field(default=50, ge=1, description="Stop after this many rounds without gain on validation.")
+    early_stopping_rounds: int | None = Field(
+        default=50, ge=1, description="Stop after this many rounds without gain on validation; null takes max_rounds."
+    )
     refit: bool = Field(
-        default=True, description="Train again on train + validation with the chosen number of rounds before the test."
+        default=True,
+        description="Train again, with the rounds found, on every snapshot up to the last one of validation.",
     )
     seed: int = Field(default=7, description="Seed of everything random in training.")
 

@@ -1,0 +1,57 @@
+"""When assets are made without a click: the question that the command line asks, put to the warehouse's manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from ml_assets.resources import MlAssetsResource
+from ml_assets.warehouse.asset import TableAsset
+
+# Filled while definitions are built; a condition is data without closures, so it finds its asset here by key.
+_ASSETS: dict[dg.AssetKey, tuple[TableAsset, MlAssetsResource]] = {}
+
+
+def remember(key: dg.AssetKey, asset: TableAsset, resource: MlAssetsResource) -> None:
+    """Let `OutOfDate` judge this asset."""
+    _ASSETS[key] = (asset, resource)
+
+
+class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
+    """True for partitions whose inputs or logic differ from what the manifest says they were made from.
+
+    Dagster's own conditions compare times of materialisation, so they would remake every snapshot when one day lands,
+    and none when an old day is corrected. This one compares content.
+    """
+
+    @property
+    def name(self) -> str:
+        return "out_of_date"
+
+    def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
+        if context.candidate_subset.is_empty or context.key not in _ASSETS:
+            return dg.AutomationResult(context, context.get_empty_subset())
+        asset, resource = _ASSETS[context.key]
+        stale = stale_partitions(asset, resource)
+        if asset.snapshots is None:
+            subset = context.candidate_subset if stale else context.get_empty_subset()
+            return dg.AutomationResult(context, subset)
+        grid = context.partitions_def
+        existing = stale.intersection(grid.get_partition_keys()) if grid is not None else set()
+        chosen: Any = context.asset_graph_view.get_subset_from_partition_keys(context.key, grid, existing)
+        return dg.AutomationResult(context, context.candidate_subset.compute_intersection(chosen))
+
+
+
+def stale_partitions(asset: TableAsset, resource: MlAssetsResource) -> set[str]:
+    """Partition keys of one asset that are out of date now."""
+    context = resource.context()
+    with context.warehouse.reading() as bench:
+        return set(asset.stale(bench, context, asset.partitions(context.now)))
+
+
+def when_out_of_date() -> dg.AutomationCondition[dg.AssetKey]:
+    """Out of date, not being made, and not tried in vain with the very same inputs."""
+    tried = dg.AutomationCondition.execution_failed() & ~dg.AutomationCondition.any_deps_updated()
+    return OutOfDate() & ~dg.AutomationCondition.in_progress() & ~tried

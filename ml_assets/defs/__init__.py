@@ -1,0 +1,1 @@
+"""Instances: one component document a defs.yaml, folders in data-flow order."""

@@ -1,0 +1,188 @@
+"""Declarations → one graph of assets. Every cross-reference is resolved here, or refused with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
+
+from ml_assets.errors import DeclarationError, UnknownNameError
+from ml_assets.evaluation.evaluation import EvaluationAsset
+from ml_assets.features.asof import TimeColumns
+from ml_assets.features.feature_set import FeatureSetAsset
+from ml_assets.features.labels import LabelAsset, PopulationAsset
+from ml_assets.features.sql_table import SqlTableAsset
+from ml_assets.features.statement import Statement, read_statement
+from ml_assets.graph.project import Declaration, Project
+from ml_assets.ingest.raw_table import RawTableAsset
+from ml_assets.registry.champion import ChampionAsset
+from ml_assets.scoring.scores import ScoresAsset
+from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
+from ml_assets.specs.base import Described
+from ml_assets.training.model import ModelAsset
+from ml_assets.training.training_set import TrainingSetAsset
+from ml_assets.warehouse.asset import TableAsset
+from ml_assets.warehouse.names import TableName
+
+S = TypeVar("S", bound=Described)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Assets in an order in which each follows what it reads."""
+
+    assets: Mapping[TableName, TableAsset]
+    declared_by: Mapping[TableName, Declaration]
+
+    def __iter__(self) -> Iterator[TableAsset]:
+        return iter(self.assets.values())
+
+    def __getitem__(self, name: TableName) -> TableAsset:
+        return self.assets[name]
+
+    def of(self, declaration: Declaration) -> list[TableAsset]:
+        """The assets that one declaration yields."""
+        return [asset for name, asset in self.assets.items() if self.declared_by[name].spec == declaration.spec]
+
+    def upstream(self, names: set[TableName]) -> set[TableName]:
+        """`names` and everything they are made from."""
+        found: set[TableName] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += [dep for dep in self.assets[name].deps if dep in self.assets]
+        return found
+
+    def downstream(self, names: set[TableName]) -> set[TableName]:
+        """`names` and everything that is made from them."""
+        found = set(names)
+        for name, asset in self.assets.items():
+            if found.intersection(asset.deps):
+                found.add(name)
+        return found
+
+
+def compile_graph(project: Project) -> Graph:
+    """Every declaration's assets, checked against each other."""
+    return _Compiler(project).graph()
+
+
+class _Compiler:
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._assets: dict[TableName, TableAsset] = {}
+        self._declared: dict[TableName, Declaration] = {}
+        self._features = {d.spec.name: d.spec for d in self._of(FeatureSetSpec)}
+        self._models = {d.spec.name: d.spec for d in self._of(ModelSpec)}
+        self._times = dict(self._time_columns())
+
+    def _of(self, kind: type[S]) -> list[Declaration]:
+        return [d for d in self._project.declarations if isinstance(d.spec, kind)]
+
+    def _time_columns(self) -> Iterator[tuple[TableName, TimeColumns]]:
+        for declaration in self._project.declarations:
+            spec = declaration.spec
+            if isinstance(spec, RawTableSpec | SqlTableSpec) and spec.event_time is not None:
+                schema = "raw" if isinstance(spec, RawTableSpec) else spec.table_schema
+                yield TableName(schema, spec.name), TimeColumns(spec.event_time, spec.available_at)
+
+    def graph(self) -> Graph:
+        for declaration in self._project.declarations:
+            for asset in self._assets_of(declaration):
+                if asset.name in self._assets:
+                    raise DeclarationError(
+                        f"{asset.name} is declared twice", place=declaration.place, expected="every table once",
+                        got=f"also at {self._assets[asset.name].place}", remedy="rename or remove one of them",
+                    )  # fmt: skip
+                self._assets[asset.name] = asset
+                self._declared[asset.name] = declaration
+        self._refuse_unknown_tables()
+        return Graph({name: self._assets[name] for name in self._order()}, self._declared)
+
+    def _assets_of(self, declaration: Declaration) -> list[TableAsset]:
+        spec, place, use_case = declaration.spec, declaration.place, declaration.use_case
+        if isinstance(spec, RawTableSpec):
+            return [RawTableAsset(spec, place, use_case)]
+        if isinstance(spec, SqlTableSpec):
+            return [SqlTableAsset(spec, self._statement(spec.sql, place), place, use_case)]
+        if isinstance(spec, FeatureSetSpec):
+            return [FeatureSetAsset(spec, self._statement(spec.sql, place), self._times, place, use_case)]
+        if isinstance(spec, ModelSpec):
+            return self._model_assets(spec, place, use_case)
+        assert isinstance(spec, ScoredOutputSpec)
+        if spec.model not in self._models:
+            raise UnknownNameError("model", spec.model, self._models, place=place)
+        model = self._models[spec.model]
+        return [ScoresAsset(spec, model, self._sets(model, place), place, use_case)]
+
+    def _model_assets(self, spec: ModelSpec, place: str, use_case: str) -> list[TableAsset]:
+        sets = self._sets(spec, place)
+        for name, feature_set in sets.items():
+            if feature_set.entity != spec.entity:
+                raise DeclarationError(
+                    f"feature set {name} is about another entity", place=place, expected=spec.entity, got=feature_set.entity,
+                    remedy="use feature sets of the model's entity",
+                )  # fmt: skip
+        self._refuse_repeated_features(spec, sets, place)
+        population = self._statement(spec.label.population, place)
+        label = self._statement(spec.label.sql, place)
+        return [
+            PopulationAsset(spec, population, self._times, place, use_case),
+            LabelAsset(spec, label, self._times, place, use_case),
+            TrainingSetAsset(spec, sets, place, use_case),
+            ModelAsset(spec, sets, place, use_case),
+            EvaluationAsset(spec, place, use_case),
+            ChampionAsset(spec, place, use_case),
+        ]
+
+    def _refuse_repeated_features(self, spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], place: str) -> None:
+        seen: dict[str, str] = {}
+        for name, feature_set in sets.items():
+            for column in feature_set.columns:
+                if column in seen and column not in spec.exclude:
+                    raise DeclarationError(
+                        f"feature {column} comes from two feature sets", place=place, expected="different names",
+                        got=f"{seen[column]} and {name}", remedy="rename one of the columns, or list it under exclude",
+                    )  # fmt: skip
+                seen[column] = name
+        unknown = sorted(set((*spec.exclude, *spec.categorical)) - set(seen))
+        if unknown:
+            raise UnknownNameError("feature", unknown[0], seen, place=place)
+
+    def _sets(self, spec: ModelSpec, place: str) -> dict[str, FeatureSetSpec]:
+        found = {}
+        for name in spec.features:
+            if name not in self._features:
+                raise UnknownNameError("feature set", name, self._features, place=place)
+            feature_set = self._features[name]
+            assert isinstance(feature_set, FeatureSetSpec)
+            found[name] = feature_set
+        return found
+
+    def _statement(self, path: str, place: str) -> Statement:
+        return read_statement(self._project.sql_root, path, declared_at=place)
+
+    def _refuse_unknown_tables(self) -> None:
+        known = [str(name) for name in self._assets]
+        for asset in self._assets.values():
+            for dep in asset.deps:
+                if dep not in self._assets:
+                    statement = getattr(asset, "statement", None)
+                    place = asset.place
+                    if isinstance(statement, Statement):
+                        place = f"{statement.path}:{statement.line_of(dep.table) or 1}"
+                    raise UnknownNameError("table", str(dep), known, place=place)
+
+    def _order(self) -> list[TableName]:
+        try:
+            order = TopologicalSorter({name: asset.deps for name, asset in self._assets.items()}).static_order()
+            return list(order)
+        except CycleError as problem:
+            circle = " → ".join(str(name) for name in problem.args[1])
+            raise DeclarationError(
+                "tables read each other in a circle", place=self._assets[problem.args[1][0]].place, expected="no circle",
+                got=circle, remedy="take one of these reads away",
+            ) from problem  # fmt: skip

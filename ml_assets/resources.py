@@ -1,0 +1,74 @@
+"""Dagster resources: the project's state and clock, built from configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from ml_assets import __version__
+from ml_assets.errors import DeclarationError
+from ml_assets.warehouse.asset import Progress, RunContext
+from ml_assets.warehouse.home import Home
+from ml_assets.warehouse.store import EngineSettings, Warehouse
+
+RESOURCE_KEY = "ml_assets"
+
+
+class MlAssetsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where the state lives and how much of the machine a query may use."""
+
+    project_root: str = Field(description="Folder that holds sql/ and, by default, the state folder .ml_assets/.")
+    home: str | None = Field(default=None, description="State folder; default $ML_ASSETS_HOME, else .ml_assets/.")
+    memory_limit: str | None = Field(default=None, description="DuckDB memory limit, such as 2GB.")
+    threads: int | None = Field(default=None, description="Cores that a query may use; default all.")
+    lock_deadline_seconds: float = Field(default=300.0, description="How long to wait for the warehouse's lock.")
+
+    @property
+    def state(self) -> Home:
+        return Home(Path(self.home)) if self.home else Home.locate(Path(self.project_root))
+
+    def context(self, log: dg.DagsterLogManager | None = None, run_id: str = "", progress: Progress | None = None) -> RunContext:
+        """What a step may use, with the clock read once."""
+        defaults = EngineSettings()
+        settings = EngineSettings(
+            self.memory_limit or defaults.memory_limit, self.threads or defaults.threads, self.lock_deadline_seconds
+        )
+        state = self.state
+        context = RunContext(
+            Warehouse(state.warehouse, state.scratch, settings), state, sql_root(Path(self.project_root)), state.clock()(),
+            __version__, run_id, retrain=retrain_forced(),
+        )  # fmt: skip
+        changes: dict[str, object] = {}
+        if log is not None:
+            changes["log"] = log.info
+        if progress is not None:
+            changes["progress"] = progress
+        return context if not changes else _replaced(context, changes)
+
+
+def _replaced(context: RunContext, changes: dict[str, object]) -> RunContext:
+    from dataclasses import replace
+
+    return replace(context, **changes)  # type: ignore[arg-type]
+
+
+def retrain_forced() -> bool:
+    """Whether this process was asked to retrain whatever the schedule says."""
+    import os
+
+    return os.environ.get("ML_ASSETS_RETRAIN") == "1"
+
+
+def sql_root(project_root: Path) -> Path:
+    """The folder of SQL files: `sql/` of the project, or the copy inside an installed wheel."""
+    beside = project_root / "sql"
+    shipped = Path(__file__).parent / "_sql"
+    for folder in (beside, shipped):
+        if folder.is_dir():
+            return folder
+    raise DeclarationError(
+        "there is no sql folder", place=project_root, expected=f"{beside.name}/ in the project root", got="nothing",
+        remedy="create sql/<use case>/ with one SELECT a file",
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Scored outputs: one score an entity of the population and snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from ml_assets.registry.aliases import resolve
+from ml_assets.scoring.checks import score_checks
+from ml_assets.specs.features import FeatureSetSpec
+from ml_assets.specs.models import ModelSpec, ScoredOutputSpec
+from ml_assets.specs.times import SnapshotSpec
+from ml_assets.training.matrix import as_arrow
+from ml_assets.training.training_set import joined_features
+from ml_assets.training.versions import load_version
+from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
+from ml_assets.warehouse.names import TableName, literal, quoted
+from ml_assets.warehouse.store import Workbench
+
+
+class ScoresAsset(TableAsset):
+    """`scores.<name>`: grain (snapshot, entity).
+
+    A score is a record of what was said at the time: a new model version scores new snapshots and the newest one;
+    older snapshots are scored again only when their own features or population change.
+    """
+
+    kinds = ("duckdb", "lightgbm")
+
+    def __init__(
+        self, spec: ScoredOutputSpec, model: ModelSpec, sets: Mapping[str, FeatureSetSpec], place: str, use_case: str
+    ) -> None:
+        super().__init__(TableName("scores", spec.name), spec, place, use_case=use_case)
+        self.spec: ScoredOutputSpec = spec
+        self.model = model
+        self.sets = sets
+        self.population = TableName("labels", f"{model.name}__population")
+        self.champion = TableName("models", f"{model.name}__champion")
+
+    @property
+    def snapshots(self) -> SnapshotSpec:
+        return self.spec.snapshots
+
+    @property
+    def deps(self) -> tuple[TableName, ...]:
+        return (self.champion, *self._partitioned)
+
+    @property
+    def _partitioned(self) -> tuple[TableName, ...]:
+        return (self.population, *(TableName("features", name) for name in self.model.features))
+
+    @property
+    def logic(self) -> str:
+        return fingerprint("scores/1", self.spec.reference, self.model.entity)
+
+    def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
+        if UNPARTITIONED not in manifest_of(bench, self.champion):
+            return {}
+        version = str(resolve(bench, self.model.name, self.spec.alias, self.spec.version))
+        rows = {table: manifest_of(bench, table) for table in self._partitioned}
+        before = manifest_of(bench, self.name)
+        newest = self.snapshots.keys(context.now)[-1]
+        found = {}
+        for key in partitions:
+            if any(key not in known for known in rows.values()):
+                continue
+            kept = before[key].inputs.get("model version") if key in before and key != newest else None
+            found[key] = {str(table): known[key].content for table, known in rows.items()} | {"model version": kept or version}
+        return found
+
+    def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        version = load_version(bench, self.model.name, resolve(bench, self.model.name, self.spec.alias, self.spec.version))
+        moments = ", ".join(f"timestamp {literal(key)}" for key in partitions)
+        base = f"(select * from {self.population.quoted} where snapshot in ({moments}))"
+        entity = quoted(self.model.entity)
+        table = as_arrow(bench.execute(f"{joined_features(self.model, self.sets, base)} order by b.snapshot, b.{entity}"))
+        matrix, unseen = version.package.encoder.encode(table)
+        scores = pa.table(
+            {
+                self.model.entity: table[self.model.entity],
+                "snapshot": table["snapshot"],
+                "score": pa.array(version.package.predict(matrix) if len(matrix) else [], pa.float64()),
+                "model_version": pa.array([version.version] * len(matrix), pa.int32()),
+                "model_package": pa.array([version.package_sha256] * len(matrix), pa.string()),
+            }
+        )
+        bench.connection.register("scored_rows", scores)
+        bench.execute("create or replace temp table scored as select * from scored_rows")
+        bench.connection.unregister("scored_rows")
+        facts = {"model_version": version.version, "unseen_categories": sum(unseen.values()), "rows": len(matrix)}
+        return Staged("scored", facts)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return score_checks(self.spec, self.model.entity, self.population)

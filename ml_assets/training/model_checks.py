@@ -1,0 +1,44 @@
+"""Checks of stored versions: the package is whole and answers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml_assets.errors import PackageError
+from ml_assets.specs.models import ModelSpec
+from ml_assets.training.matrix import as_arrow
+from ml_assets.training.versions import load_version
+from ml_assets.warehouse.check import Check, CheckScope
+from ml_assets.warehouse.names import TableName, quoted
+from ml_assets.warehouse.results import CheckFinding
+from ml_assets.warehouse.rules import unique_check
+
+_SAMPLE_ROWS = 500
+
+
+def model_checks(spec: ModelSpec) -> tuple[Check, ...]:
+    """All checks of `models.<model>`."""
+    return (unique_check(("version",)), _package_check(spec))
+
+
+def _package_check(spec: ModelSpec) -> Check:
+    name = "newest_package_loads_and_answers"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        try:
+            version = load_version(scope.bench, spec.name)
+        except PackageError as problem:
+            return [CheckFinding(name, "failed", str(problem))]
+        training = TableName("training", spec.name)
+        rows = as_arrow(
+            scope.bench.execute(f"select * from {training.quoted} where part = 'test' order by snapshot, {quoted(spec.entity)} limit {_SAMPLE_ROWS}")
+        )
+        matrix, _ = version.package.encoder.encode(rows)
+        wrong = {
+            estimator: int(np.sum(~((p := version.package.predict(matrix, estimator)) >= 0) | ~(p <= 1)))
+            for estimator in version.package.estimators
+        }
+        said = f"{version}: {len(matrix)} rows answered by {len(wrong)} estimators, {sum(wrong.values())} outside [0, 1]"
+        return [CheckFinding.judged(name, sum(wrong.values()) == 0, said, numbers={"rows": len(matrix), **wrong})]
+
+    return Check(name, "MD001", "The newest package matches its hashes and gives probabilities.", judge, blocking=True)

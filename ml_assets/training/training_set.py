@@ -1,0 +1,123 @@
+"""The training set: one row an entity and labelled snapshot, with its label, its part and every feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from ml_assets.specs.features import FeatureSetSpec
+from ml_assets.specs.models import ModelSpec
+from ml_assets.specs.times import SnapshotSpec, span_length
+from ml_assets.training.checks import training_checks
+from ml_assets.training.split import SplitPlan, plan_split
+from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint, manifest_of
+from ml_assets.warehouse.names import TableName, literal, quoted
+from ml_assets.warehouse.store import Workbench
+
+_CADENCE = {"daily": "day", "weekly": "week", "monthly": "month"}
+
+
+def feature_columns(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec]) -> dict[str, str]:
+    """Feature column → declared type, in the order of the feature sets and their columns; excluded ones left out."""
+    return {
+        name: column.type
+        for feature_set in spec.features
+        for name, column in sets[feature_set].columns.items()
+        if name not in spec.exclude
+    }
+
+
+def joined_features(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], base: str) -> str:
+    """SQL: rows of `base` (snapshot, entity, …) with the features known at that snapshot; none known is null."""
+    entity = quoted(spec.entity)
+    joins, columns = [], []
+    for position, name in enumerate(spec.features):
+        alias = f"f{position}"
+        joins.append(
+            f"left join {TableName('features', name).quoted} {alias} on {alias}.snapshot = b.snapshot and {alias}.{entity} = b.{entity}"
+        )
+        columns += [f"{alias}.{quoted(c)}" for c in sets[name].columns if c not in spec.exclude]
+    return f"select b.*, {', '.join(columns)} from {base} b {' '.join(joins)}"
+
+
+class TrainingSetAsset(TableAsset):
+    """`training.<model>`: made anew when the model's retraining is due and labels or features have changed."""
+
+    def __init__(self, spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], place: str, use_case: str) -> None:
+        super().__init__(TableName("training", spec.name), spec, place, use_case=use_case)
+        self.spec: ModelSpec = spec
+        self.sets = sets
+        self.labels = TableName("labels", spec.name)
+
+    @property
+    def description(self) -> str:
+        return f"What {self.spec.name} learns from: label, features and part (train, validation, test) of each entity and snapshot."
+
+    @property
+    def deps(self) -> tuple[TableName, ...]:
+        return (self.labels, *(TableName("features", name) for name in self.spec.features))
+
+    @property
+    def logic(self) -> str:
+        return fingerprint(
+            "training/1", self.spec.split.model_dump(mode="json"), feature_columns(self.spec, self.sets), self.spec.label.horizon
+        )
+
+    def due(self, before: ManifestRow | None, context: RunContext) -> bool:
+        """Whether the schedule allows a new training set: never made, forced, or a new period has begun."""
+        if before is None or context.retrain or before.logic != self.logic:
+            return True
+        if self.spec.retrain == "manual":
+            return False
+        grid = SnapshotSpec.model_validate({"every": _CADENCE[self.spec.retrain], "last": 1})
+        return grid.floor(context.now) > grid.floor(before.made_at)
+
+    def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
+        before = manifest_of(bench, self.name).get(UNPARTITIONED)
+        if before is not None and not self.due(before, context):
+            return {UNPARTITIONED: dict(before.inputs)}
+        labelled = self._labelled(bench, context.now)
+        if not labelled:
+            return {}
+        found = {}
+        for table in self.deps:
+            rows = manifest_of(bench, table)
+            if any(key not in rows for key in labelled):
+                return {}
+            found |= {f"{table}/{key}": rows[key].content for key in labelled}
+        return {UNPARTITIONED: found}
+
+    def _labelled(self, bench: Workbench, now: datetime) -> list[str]:
+        grid = set(self.spec.snapshots.keys(now))
+        return sorted(key for key, row in manifest_of(bench, self.labels).items() if key in grid and row.rows)
+
+    def split(self, labelled: Sequence[str]) -> SplitPlan:
+        """The split of these labelled snapshots."""
+        return plan_split(labelled, self.spec.split, span_length(self.spec.label.horizon), self.place)
+
+    def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        plan = self.split(self._labelled(bench, context.now))
+        pairs = ", ".join(f"(timestamp {literal(key)}, {literal(part)})" for key, part in plan.parts.items())
+        entity = quoted(self.spec.entity)
+        base = (
+            f"(select l.snapshot, l.{entity}, l.label, p.part from {self.labels.quoted} l "
+            f"join (values {pairs}) p(snapshot, part) on p.snapshot = l.snapshot)"
+        )
+        bench.execute(
+            f"create or replace temp table training_rows as {joined_features(self.spec, self.sets, base)} order by b.snapshot, b.{entity}"
+        )
+        counts = {
+            f"{part}_rows": rows for part, rows in bench.rows("select part, count(*) from training_rows group by 1 order by 1")
+        }
+        spans = {
+            f"{part}_snapshots": f"{keys[0]} … {keys[-1]} ({len(keys)})"
+            for part, keys in (("train", plan.train), ("validation", plan.validation), ("test", plan.test), ("embargo", plan.embargoed))
+            if keys
+        }
+        return Staged("training_rows", {**counts, **spans, "embargo_days": plan.embargo.days})
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return training_checks(self.spec)
