@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
 
 from ml_assets import __version__
-from ml_assets.errors import DeclarationError
+from ml_assets.sql_files import sql_root
 from ml_assets.warehouse.asset import Progress, RunContext
 from ml_assets.warehouse.home import Home
 from ml_assets.warehouse.store import EngineSettings, Warehouse
@@ -40,35 +42,11 @@ class MlAssetsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             Warehouse(state.warehouse, state.scratch, settings), state, sql_root(Path(self.project_root)), state.clock()(),
             __version__, run_id, retrain=retrain_forced(),
         )  # fmt: skip
-        changes: dict[str, object] = {}
         if log is not None:
-            changes["log"] = log.info
-        if progress is not None:
-            changes["progress"] = progress
-        return context if not changes else _replaced(context, changes)
-
-
-def _replaced(context: RunContext, changes: dict[str, object]) -> RunContext:
-    from dataclasses import replace
-
-    return replace(context, **changes)  # type: ignore[arg-type]
+            context = replace(context, log=log.info)
+        return replace(context, progress=progress) if progress is not None else context
 
 
 def retrain_forced() -> bool:
     """Whether this process was asked to retrain whatever the schedule says."""
-    import os
-
     return os.environ.get("ML_ASSETS_RETRAIN") == "1"
-
-
-def sql_root(project_root: Path) -> Path:
-    """The folder of SQL files: `sql/` of the project, or the copy inside an installed wheel."""
-    beside = project_root / "sql"
-    shipped = Path(__file__).parent / "_sql"
-    for folder in (beside, shipped):
-        if folder.is_dir():
-            return folder
-    raise DeclarationError(
-        "there is no sql folder", place=project_root, expected=f"{beside.name}/ in the project root", got="nothing",
-        remedy="create sql/<use case>/ with one SELECT a file",
-    )  # fmt: skip

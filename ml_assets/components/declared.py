@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from ml_assets.components.definitions_of import definitions_of
 from ml_assets.graph.compile import compile_graph
 from ml_assets.graph.project import Declaration, Project, load_project
-from ml_assets.resources import sql_root
 from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
 from ml_assets.specs.base import Described
+from ml_assets.sql_files import sql_root
 
 
 class DeclaredComponent(dg.Component):

@@ -23,7 +23,7 @@ from ml_assets.specs.base import Described
 from ml_assets.training.model import ModelAsset
 from ml_assets.training.training_set import TrainingSetAsset
 from ml_assets.warehouse.asset import TableAsset
-from ml_assets.warehouse.names import TableName
+from ml_assets.warehouse.names import SCHEMAS, TableName
 
 S = TypeVar("S", bound=Described)
 
@@ -177,9 +177,16 @@ class _Compiler:
                     raise UnknownNameError("table", str(dep), known, place=place)
 
     def _order(self) -> list[TableName]:
+        """Each after what it reads; among those that could come next, by stage of the walk and name."""
+        sorter = TopologicalSorter({name: asset.deps for name, asset in self._assets.items()})
+        order: list[TableName] = []
         try:
-            order = TopologicalSorter({name: asset.deps for name, asset in self._assets.items()}).static_order()
-            return list(order)
+            sorter.prepare()
+            while sorter.is_active():
+                ready = sorted(sorter.get_ready(), key=lambda name: (SCHEMAS.index(name.schema), name))
+                order += ready
+                sorter.done(*ready)
+            return order
         except CycleError as problem:
             circle = " → ".join(str(name) for name in problem.args[1])
             raise DeclarationError(

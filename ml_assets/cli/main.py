@@ -1,0 +1,121 @@
+"""The commands. Anything slow to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ml_assets import __version__
+from ml_assets.errors import MlAssetsError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class ErrorAwareGroup(click.Group):
+    """Ends with our own message and exit code 2 for anything a user can put right; never with a stack trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MlAssetsError as problem:
+            click.echo(f"{problem.code} {problem}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=ErrorAwareGroup, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="ml-assets")
+@click.option(
+    "--project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
+    help="Project folder (holds sql/ and workspace.yaml). Default: the nearest one above the current folder.",
+)  # fmt: skip
+@click.pass_context
+def main(ctx: click.Context, project: Path | None) -> None:
+    """A declarative ML asset graph: raw tables to scores in one DuckDB warehouse.
+
+    Exit codes: 0 done or held, 1 a run or an ERROR check failed, 2 could not be carried out.
+    """
+    ctx.obj = project
+
+
+@main.command()
+@click.argument("selection", default="*")
+@click.option("--partitions", help="Snapshots to make: one key, or FIRST..LAST (inclusive), as 2011-10-03..2011-11-07.")
+@click.option("--retrain", is_flag=True, help="Make new training sets even if their schedule says not yet.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def run(project: Path | None, selection: str, partitions: str | None, retrain: bool, as_json: bool) -> None:
+    """Make what is out of date among SELECTION, with all its checks.
+
+    SELECTION: `*`, `schema.table`, `schema.*`, `use_case:NAME`; `+x` adds what x is made from, `x+` what is made from x.
+    """
+    from ml_assets.cli.running import run_command
+
+    sys.exit(run_command(project, selection, partitions, retrain=retrain, as_json=as_json))
+
+
+@main.command()
+@click.option("--source", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
+              help="Folder of daily files named YYYY-MM-DD.csv to replay instead of simulating a shop.")  # fmt: skip
+@click.option("--rows", type=click.IntRange(10_000, 100_000_000), default=None, help="Size of the simulated shop; default about 535,000 rows.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the simulated shop.")
+@click.pass_obj
+def demo(project: Path | None, source: Path | None, rows: int | None, seed: int) -> None:
+    """Land a shop's files and make the whole graph from them."""
+    from ml_assets.cli.demo import demo_command
+
+    sys.exit(demo_command(project, source, rows, seed))
+
+
+@main.command()
+@click.argument("selection", default="*")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.pass_obj
+def status(project: Path | None, selection: str, as_json: bool) -> None:
+    """What there is: rows, checks, and what is out of date and why. Changes nothing."""
+    from ml_assets.cli.status import status_command
+
+    sys.exit(status_command(project, selection, as_json=as_json))
+
+
+@main.command()
+@click.argument("selection", default="*")
+@click.option("--partitions", help="Snapshots to judge: one key, or FIRST..LAST; default the newest of each asset.")
+@click.option("--all-partitions", is_flag=True, help="Judge every materialised snapshot.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write results as JUnit XML.")
+@click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Append a Markdown summary (as to $GITHUB_STEP_SUMMARY).")
+@click.option("--github/--no-github", default=None, help="Print GitHub annotations; default: inside GitHub Actions.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def check(project: Path | None, selection: str, **options: Any) -> None:
+    """Judge what is materialised by its asset checks.
+
+    Exit codes: 0 every ERROR check held, 1 an ERROR check failed, 2 something could not be judged.
+    """
+    from ml_assets.cli.checking import check_command
+
+    sys.exit(check_command(project, selection, **options))
+
+
+@main.command()
+@click.argument("kind", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON schema.")
+def components(kind: str | None, as_json: bool) -> None:
+    """List the component types, or the fields of one KIND (RawTable, FeatureSet, …)."""
+    from ml_assets.cli.reference import components_command
+
+    sys.exit(components_command(kind, as_json=as_json))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=3000, show_default=True, help="Port to listen on.")
+@click.pass_obj
+def ui(project: Path | None, host: str, port: int) -> None:
+    """Start the Dagster UI with its daemon (sensors, schedules, freshness) on the project's state."""
+    from ml_assets.cli.running import ui_command
+
+    ui_command(project, host, port)
+

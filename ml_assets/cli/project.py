@@ -1,0 +1,68 @@
+"""Finding the project that a command is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_assets import __version__
+from ml_assets.errors import DeclarationError, SelectionError
+from ml_assets.graph.compile import Graph, compile_graph
+from ml_assets.graph.project import load_project
+from ml_assets.sql_files import sql_root
+from ml_assets.warehouse.asset import RunContext
+from ml_assets.warehouse.home import Home
+from ml_assets.warehouse.store import Warehouse
+
+
+@dataclass(frozen=True)
+class OpenProject:
+    """A project's root, its compiled graph and its state."""
+
+    root: Path
+    graph: Graph
+    home: Home
+
+    def context(self, *, retrain: bool = False) -> RunContext:
+        """What reading and judging need; the clock is read once."""
+        return RunContext(
+            Warehouse(self.home.warehouse, self.home.scratch), self.home, sql_root(self.root), self.home.clock()(), __version__,
+            retrain=retrain,
+        )  # fmt: skip
+
+
+def open_project(given: Path | None) -> OpenProject:
+    """The project at `given`, or the nearest above the current folder, or the one this package was installed from."""
+    root = (given or _nearest(Path.cwd()) or Path(__file__).resolve().parents[2]).resolve()
+    defs = next((path for path in (root / "ml_assets" / "defs", root / "defs", *root.glob("*/defs"), *root.glob("src/*/defs")) if path.is_dir()), None)
+    if defs is None:
+        raise DeclarationError(
+            "this is no ml_assets project", place=root, expected="a folder with defs/ (declarations) and sql/", got="no defs folder",
+            remedy="go to the project's folder, or name it with --project",
+        )  # fmt: skip
+    graph = compile_graph(load_project(defs, sql_root(root)))
+    return OpenProject(root, graph, Home.locate(root))
+
+
+def _nearest(start: Path) -> Path | None:
+    for folder in (start, *start.parents):
+        if (folder / "sql").is_dir() and ((folder / "workspace.yaml").is_file() or (folder / "pyproject.toml").is_file()):
+            return folder
+    return None
+
+
+def partition_range(text: str | None) -> tuple[str, str] | None:
+    """`KEY` or `FIRST..LAST` as a pair of keys."""
+    from datetime import date
+
+    if text is None:
+        return None
+    first, _, last = text.partition("..")
+    for key in (first, last or first):
+        try:
+            date.fromisoformat(key)
+        except ValueError as problem:
+            raise SelectionError(
+                f"{key!r} is not a partition key", expected="2011-10-03, or 2011-10-03..2011-11-07", got=text, remedy="correct --partitions"
+            ) from problem
+    return first, last or first
