@@ -87,16 +87,18 @@ def status(project: Path | None, selection: str, as_json: bool) -> None:
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write results as JUnit XML.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Append a Markdown summary (as to $GITHUB_STEP_SUMMARY).")
 @click.option("--github/--no-github", default=None, help="Print GitHub annotations; default: inside GitHub Actions.")
+@click.option("--record/--no-record", default=None, help="Show the results in the Dagster UI too; default: if it has been used here.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_obj
-def check(project: Path | None, selection: str, **options: Any) -> None:
-    """Judge what is materialised by its asset checks.
+def check(project: Path | None, **options: Any) -> None:
+    """Judge what is materialised among SELECTION (as for `run`) by its asset checks. Makes nothing.
 
-    Exit codes: 0 every ERROR check held, 1 an ERROR check failed, 2 something could not be judged.
+    Exit codes: 0 every ERROR check held, 1 an ERROR check failed, 2 something could not be judged (not materialised,
+    warehouse missing or locked, declaration broken, a check raised), whatever else held or failed.
     """
-    from ml_assets.cli.checking import check_command
+    from ml_assets.cli.checking import CheckOptions, check_command
 
-    sys.exit(check_command(project, selection, **options))
+    sys.exit(check_command(project, CheckOptions(**options)))
 
 
 @main.command()

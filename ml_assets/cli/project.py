@@ -33,15 +33,20 @@ class OpenProject:
 
 def open_project(given: Path | None) -> OpenProject:
     """The project at `given`, or the nearest above the current folder, or the one this package was installed from."""
-    root = (given or _nearest(Path.cwd()) or Path(__file__).resolve().parents[2]).resolve()
+    root = found_root(given)
     defs = next((path for path in (root / "ml_assets" / "defs", root / "defs", *root.glob("*/defs"), *root.glob("src/*/defs")) if path.is_dir()), None)
     if defs is None:
         raise DeclarationError(
             "this is no ml_assets project", place=root, expected="a folder with defs/ (declarations) and sql/", got="no defs folder",
             remedy="go to the project's folder, or name it with --project",
         )  # fmt: skip
-    graph = compile_graph(load_project(defs, sql_root(root)))
+    graph = compile_graph(load_project(defs, sql_root(root), root))
     return OpenProject(root, graph, Home.locate(root))
+
+
+def found_root(given: Path | None) -> Path:
+    """The folder in which `open_project` looks."""
+    return (given or _nearest(Path.cwd()) or Path(__file__).resolve().parents[2]).resolve()
 
 
 def _nearest(start: Path) -> Path | None:

@@ -35,13 +35,11 @@ def run_assets_of(
     os.environ["ML_ASSETS_RETRAIN"] = "1" if retrain else "0"
     # Imported here: Dagster takes a second, and a run with nothing to do needs none of it.
     from ml_assets.components.launch import run_assets
-    from ml_assets.components.locate import definitions_at
     from ml_assets.components.progress import listening
 
-    definitions, resource = definitions_at(opened.root)
     terminal = Terminal(quiet=as_json)
     with terminal, listening(terminal.progress):
-        report = run_assets(definitions, opened.graph, resource, assets, keys)
+        report = run_assets(opened.graph, opened.root, assets, keys)
     return _finish(opened, assets, report.failures, len(report.run_ids), time.monotonic() - started, as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ml_assets.graph.summary import AssetLine, ModelLine, Summary
+from ml_assets.graph.verdict import Verdict
 
 _MOST_FAILURES = 12
 _METRICS = (("roc_auc", "ROC AUC"), ("average_precision", "avg. precision"), ("brier", "Brier"), ("log_loss", "log loss"))
@@ -34,6 +35,25 @@ def print_summary(summary: Summary, failures: dict[str, str], seconds: float) ->
     for step, message in failures.items():
         console.print(f"[red]failed[/] {step}\n{escape(message)}", soft_wrap=True)
     _print_next(console, summary, failures)
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """What does not hold with its place, and the counts."""
+    console = Console(width=None if Console().is_terminal else 120)
+    colours = {"error": "red", "failed": "red", "warned": "yellow"}
+    amiss = verdict.of("error", "failed", "warned")
+    for outcome in amiss:
+        word = {"error": "not judged", "warned": "warning"}.get(outcome.outcome, outcome.outcome)
+        console.print(
+            f"[{colours[outcome.outcome]}]{word}[/] {outcome.at} {outcome.check} ({outcome.code})\n  {escape(outcome.summary)}"
+            f"\n  [dim]{escape(outcome.place)}[/]", soft_wrap=True, highlight=False,
+        )  # fmt: skip
+    counts = verdict.counts
+    console.print(
+        f"Checks: [green]{counts['passed']} passed[/], [red]{counts['failed']} failed[/], [yellow]{counts['warned']} warnings[/], "
+        f"{counts['not_applicable']} not applicable, {counts['error']} not judged · clock {verdict.now:%Y-%m-%d %H:%M} UTC",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def _asset_table(lines: tuple[AssetLine, ...]) -> Table:

@@ -1,7 +1,6 @@
 """One adapter from the graph's assets to Dagster assets."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -35,7 +34,7 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
         kinds=set(asset.kinds),
         owners=list(asset.spec.owners),
         tags={"use_case": asset.use_case, **asset.spec.tags},
-        metadata=declared_metadata(asset, Path(resource.project_root)),
+        metadata=declared_metadata(asset),
         automation_condition=when_out_of_date(),
         freshness_policy=freshness_policy_of(asset),
         code_version=asset.logic,

@@ -1,13 +1,16 @@
 """One adapter from the graph's checks to Dagster asset checks: one op an asset, a result a check and partition."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
 
+from ml_assets.components.assets import dagster_failure
 from ml_assets.components.event_log import PooledSqliteEventLogStorage
 from ml_assets.components.keys import asset_key, partitions_of
 from ml_assets.components.metadata import markdown_table
+from ml_assets.errors import MlAssetsError, shortened
 from ml_assets.graph.judge import judge_asset
 from ml_assets.resources import MlAssetsResource
 from ml_assets.warehouse.asset import TableAsset
@@ -36,17 +39,25 @@ def dagster_checks(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetChe
         asked = {selected.name for selected in context.selected_asset_check_keys}
         keys = list(context.partition_keys) if grid is not None else [UNPARTITIONED]
         run = resource.context(context.log, context.run.run_id)
-        found = judge_asset(run, asset, keys, asked)
+        judgement = judge_asset(run, asset, keys, asked)
         if len(keys) > 1:
-            _record_partitions(context.instance, key, checks, found)
-        for name in asked:
-            findings = [finding for finding in found if finding.check == name and finding.status != "not_applicable"]
-            if findings:
+            record_evaluations(context.instance, asset, judgement.findings)
+        for name in sorted(asked - judgement.broken.keys()):
+            found = [finding for finding in judgement.findings if finding.check == name]
+            if findings := [finding for finding in found if finding.status != "not_applicable"]:
                 yield check_result(key, checks[name], findings)
             else:
-                context.log.info(f"{name}: not applicable: {next(f.summary for f in found if f.check == name)}")
+                context.log.info(f"{name}: not applicable: {found[0].summary}")
+        for name, problem in judgement.broken.items():
+            raise _unjudged(asset, name, problem) from problem
 
     return judged
+
+
+def _unjudged(asset: TableAsset, check: str, problem: Exception) -> Exception:
+    if isinstance(problem, MlAssetsError):
+        return dagster_failure(problem)
+    return dg.Failure(f"{asset.place}: {check} of {asset.name} could not be judged\n  got:      {shortened(problem, 600)}")
 
 
 def check_result(key: dg.AssetKey, check: Check, findings: Sequence[CheckFinding]) -> dg.AssetCheckResult:
@@ -72,24 +83,23 @@ def _number(value: float | int | str) -> float | int | str:
     return value if isinstance(value, str | int) else float(value)
 
 
-def _record_partitions(
-    instance: dg.DagsterInstance, key: dg.AssetKey, checks: dict[str, Check], findings: Sequence[CheckFinding]
-) -> None:
-    """A result for each partition: a run over a range would leave only one that names none."""
+def record_evaluations(instance: dg.DagsterInstance, asset: TableAsset, findings: Sequence[CheckFinding]) -> None:
+    """A result for each check and partition, outside of any run's own results.
+
+    A run over a range would leave only one that names no partition, and a judgement from the command line none at all.
+    """
+    checks = {check.name: check for check in asset.checks}
     storage = instance.event_log_storage
-    events = [_evaluation(key, checks[finding.check], finding) for finding in findings if finding.status != "not_applicable"]
-    if isinstance(storage, PooledSqliteEventLogStorage):
-        with storage.one_transaction():
-            for evaluation in events:
-                instance.report_runless_asset_event(evaluation)
-        return
-    for evaluation in events:
-        instance.report_runless_asset_event(evaluation)
+    judged = [finding for finding in findings if finding.status != "not_applicable"]
+    with storage.one_transaction() if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext():
+        for finding in judged:
+            instance.report_runless_asset_event(_evaluation(asset_key(asset.name), checks[finding.check], finding))
 
 
 def _evaluation(key: dg.AssetKey, check: Check, finding: CheckFinding) -> dg.AssetCheckEvaluation:
     result = check_result(key, check, [finding])
     return dg.AssetCheckEvaluation(
         asset_key=key, check_name=check.name, passed=finding.status == "passed", metadata=dict(result.metadata or {}),
-        severity=_SEVERITIES[check.severity], description=finding.summary, partition=finding.partition, blocking=check.blocking,
+        severity=_SEVERITIES[check.severity], description=finding.summary, partition=finding.partition or None,
+        blocking=check.blocking,
     )  # fmt: skip

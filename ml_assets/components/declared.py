@@ -43,7 +43,8 @@ class DeclaredComponent(dg.Component):
 
 def project_around(context: dg.ComponentLoadContext) -> Project:
     """All ml_assets declarations of the Dagster project that a component is loaded in."""
-    return load_project(context.defs_module_path, sql_root(Path(context.project_root)))
+    root = Path(context.project_root)
+    return load_project(context.defs_module_path, sql_root(root), root)
 
 
 class RawTable(DeclaredComponent):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from ml_assets.components.definitions_of import definitions_of, resource_of
 from ml_assets.components.keys import asset_key
 from ml_assets.graph.compile import Graph
 from ml_assets.graph.plan import StagePlan, stage_plan, stages
-from ml_assets.resources import MlAssetsResource
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.home import Home
 from ml_assets.warehouse.manifest import UNPARTITIONED
@@ -48,6 +48,8 @@ _INSTANCE = """\
 # Written once by ml-assets; yours to change.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 # Dagster's SQLite event log with connections kept open (see ml_assets/components/event_log.py).
 event_log_storage:
   module: ml_assets.components.event_log
@@ -74,11 +76,15 @@ def project_instance(home: Home) -> Iterator[dg.DagsterInstance]:
 
 
 def run_assets(
-    definitions: dg.Definitions, graph: Graph, resource: MlAssetsResource, assets: Sequence[TableAsset],
-    partitions: Sequence[str] | None = None,
-) -> RunReport:  # fmt: skip
-    """Make what is out of date among `assets`, with all checks. Later stages run only if earlier ones succeeded."""
+    graph: Graph, root: Path, assets: Sequence[TableAsset], partitions: Sequence[str] | None = None
+) -> RunReport:
+    """Make what is out of date among `assets`, with all checks. Later stages run only if earlier ones succeeded.
+
+    The definitions are made from the graph itself: the component tree would find the same assets, half a second later.
+    """
     report = RunReport()
+    resource = resource_of(str(root))
+    definitions = dg.Definitions.merge(definitions_of(graph, list(graph), root), dg.Definitions(executor=dg.in_process_executor))
     with project_instance(resource.state) as instance:
         job = definitions.resolve_implicit_global_asset_job_def()
         for stage in stages(assets):

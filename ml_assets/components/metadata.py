@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,16 +18,11 @@ _PREVIEW_COLUMNS = 12
 _UNSHOWN_TYPES = ("MAP", "JSON", "BLOB")
 
 
-def declared_metadata(asset: TableAsset, project_root: Path) -> dict[str, Any]:
-    """Metadata that is known before anything runs."""
-    place, _, line = asset.place.rpartition(":")
-    path = project_root / place if place else project_root / asset.place
-    found: dict[str, Any] = {
-        "dagster/table_name": str(asset.name),
-        "dagster/code_references": dg.CodeReferencesMetadataValue(
-            code_references=[dg.LocalFileCodeReference(file_path=str(path), line_number=int(line) if line.isdigit() else 1, label="declaration"), *_sql_reference(asset)]
-        ),
-    }
+def declared_metadata(asset: TableAsset) -> dict[str, Any]:
+    """Metadata that is known before anything runs. Dagster itself adds the place of the `defs.yaml`."""
+    found: dict[str, Any] = {"dagster/table_name": str(asset.name)}
+    if references := _sql_reference(asset):
+        found["dagster/code_references"] = dg.CodeReferencesMetadataValue(code_references=references)
     return found
 
 

@@ -13,7 +13,7 @@ from ml_assets.evaluation.checks import evaluation_checks
 from ml_assets.evaluation.metrics import METRICS, Vector
 from ml_assets.evaluation.report import ReportFacts, render_report, write_report
 from ml_assets.specs.models import ModelSpec
-from ml_assets.training.matrix import as_arrow
+from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.versions import ModelVersion, load_version
 from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
 from ml_assets.warehouse.check import Check
@@ -81,11 +81,10 @@ class EvaluationAsset(TableAsset):
         """Label, snapshot, part and every estimator's probability for train, validation and test rows."""
         encoder = version.package.encoder
         columns = ", ".join(quoted(name) for name in encoder.features)
-        table = as_arrow(
-            bench.execute(
-                f"select snapshot, part, label::double as label, {columns} from {self.training.quoted} "
-                f"where part <> 'embargo' order by snapshot, {quoted(self.spec.entity)}"
-            )
+        table = arrow_rows(
+            bench,
+            f"select snapshot, part, label::double as label, {columns} from {self.training.quoted} "
+            f"where part <> 'embargo' order by snapshot, {quoted(self.spec.entity)}",
         )
         matrix, _ = encoder.encode(table)
         found = {name: table[name] for name in ("snapshot", "part", "label")}

@@ -44,20 +44,17 @@ class Window:
         return cls(snapshot, snapshot + horizon, None)
 
     def condition(self, times: TimeColumns) -> str:
-        """SQL with the bounds written out."""
-        return _condition(
-            times,
-            *(f"timestamp {literal(str(naive_utc(bound)))}" if bound else None for bound in (self.start, self.end, self.known_at)),
-        )
+        """SQL with the bounds written out; null for a row without event time, which no window shows."""
+        event = quoted(times.event)
+        parts = [f"{event} >= {_timestamp(self.start)}"] if self.start else []
+        parts += [f"{event} < {_timestamp(self.end)}"] if self.end else []
+        if self.known_at and times.available:
+            parts.append(f"coalesce({quoted(times.available)}, {event}) <= {_timestamp(self.known_at)}")
+        return " and ".join(parts) or f"{event} is not null"
 
 
-def _condition(times: TimeColumns, start: str | None, end: str | None, known: str | None) -> str:
-    event = quoted(times.event)
-    parts = [f"{event} >= {start}"] if start else []
-    parts += [f"{event} < {end}"] if end else []
-    if known and times.available:
-        parts.append(f"coalesce({quoted(times.available)}, {event}) <= {known}")
-    return " and ".join(parts) or "true"
+def _timestamp(moment: datetime) -> str:
+    return f"timestamp {literal(str(naive_utc(moment)))}"
 
 
 def require_times(
@@ -77,7 +74,7 @@ def require_times(
 
 
 def create_views(bench: Workbench, times: Mapping[TableName, TimeColumns]) -> None:
-    """Views under the statement's own names, bounded by session variables (`set_window` sets them)."""
+    """Views under the statement's own names, bounded by session variables (`window_settings` sets them)."""
     for table, columns in times.items():
         bench.execute(f"create schema if not exists {quoted(table.schema)}")
         bounds = [f"getvariable({literal(name)})" for name in ("window_start", "window_end", "window_known")]
@@ -97,21 +94,3 @@ def window_settings(window: Window) -> list[str]:
         f"set variable {name} = timestamp {literal(str(naive_utc(bound)) if bound else open_side)}"
         for name, (bound, open_side) in bounds.items()
     ]
-
-
-def cut_tables(bench: Workbench, times: Mapping[TableName, TimeColumns], window: Window) -> None:
-    """Physical copies under the statement's names that hold nothing outside the window."""
-    for table, columns in times.items():
-        bench.execute(f"create schema if not exists {quoted(table.schema)}")
-        bench.execute(
-            f"create or replace table {quoted(table.schema)}.{quoted(table.table)} as "
-            f"select * from {table.quoted} where {window.condition(columns)}"
-        )
-
-
-def narrow_tables(bench: Workbench, times: Mapping[TableName, TimeColumns], window: Window) -> None:
-    """Delete from the copies what lies outside a narrower window."""
-    for table, columns in times.items():
-        bench.execute(
-            f"delete from {quoted(table.schema)}.{quoted(table.table)} where not coalesce({window.condition(columns)}, false)"
-        )

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from ml_assets.errors import SqlError
 from ml_assets.features.asof import TimeColumns, Window, require_times
-from ml_assets.features.label_checks import label_checks
+from ml_assets.features.label_checks import label_checks, labelled
 from ml_assets.features.leakage import leakage_check
 from ml_assets.features.snapshots import run_snapshots
 from ml_assets.features.statement import Statement
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.times import SnapshotSpec, snapshot_time, span_length
-from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext, Staged, TableAsset
 from ml_assets.warehouse.buckets import BucketIndex
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.manifest import fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.rules import unique_check
 from ml_assets.warehouse.store import Workbench
+
+_WHOLE = frozenset({
+    "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+    "UBIGINT", "UHUGEINT",
+})  # fmt: skip
 
 
 class PopulationAsset(TableAsset):
@@ -64,6 +70,7 @@ class PopulationAsset(TableAsset):
             bench, self.statement, self.times, [snapshot_time(key) for key in partitions], Window.before, into="made",
             progress=context.progress, label=str(self.name),
         )  # fmt: skip
+        refuse_missing_columns(bench.columns("made"), (self.spec.entity,), self.statement)
         entity = quoted(self.spec.entity)
         return Staged(f"(select snapshot, {entity} from made order by snapshot, {entity})")
 
@@ -131,12 +138,10 @@ class LabelAsset(TableAsset):
             bench, self.statement, self.times, [snapshot_time(key) for key in partitions], self.window, into="made",
             progress=context.progress, label=str(self.name),
         )  # fmt: skip
-        entity = quoted(self.spec.entity)
-        return Staged(
-            f"(select p.snapshot, p.{entity}, coalesce(made.label, {self.spec.label.default})::bigint as label "
-            f"from {self.population.quoted} p left join made on made.snapshot = p.snapshot and made.{entity} = p.{entity} "
-            f"where p.snapshot in (select unnest([{_moments(partitions)}])) order by all)"
-        )
+        refuse_other_label_columns(bench.columns("made"), self.spec.entity, self.statement)
+        people = f"(select * from {self.population.quoted} where snapshot in ({_moments(partitions)}))"
+        typed = labelled(people, "(select * replace (cast(label as bigint) as label) from made)", self.spec.entity, self.spec.label.default)
+        return Staged(f"({typed} order by all)")
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -145,3 +150,23 @@ class LabelAsset(TableAsset):
 
 def _moments(partitions: Sequence[str]) -> str:
     return ", ".join(f"timestamp '{key}'" for key in partitions)
+
+
+def refuse_missing_columns(made: Mapping[str, str], wanted: Sequence[str], statement: Statement) -> None:
+    """Raise when the statement does not return what its kind has to return."""
+    missing = [name for name in wanted if name not in made]
+    if missing:
+        raise SqlError(
+            f"the statement lacks {', '.join(missing)}", place=f"{statement.path}:1", expected=", ".join(wanted),
+            got=", ".join(name for name in made if name != SNAPSHOT_COLUMN), remedy="return these columns by these names",
+        )  # fmt: skip
+
+
+def refuse_other_label_columns(made: Mapping[str, str], entity: str, statement: Statement) -> None:
+    """Raise when entity or label is missing, or the label is no whole number and would be rounded."""
+    refuse_missing_columns(made, (entity, "label"), statement)
+    if made["label"] not in _WHOLE:
+        raise SqlError(
+            "the label is not a whole number", place=f"{statement.path}:{statement.line_of('label') or 1}",
+            expected="integer or boolean", got=made["label"], remedy="cast it: (…)::int as label",
+        )  # fmt: skip

@@ -11,16 +11,19 @@ import duckdb
 
 from ml_assets.errors import SqlError
 from ml_assets.features.asof import TimeColumns, Window, create_views, window_settings
+from ml_assets.features.cut import one_thread
 from ml_assets.features.statement import Statement
 from ml_assets.warehouse.asset import Progress
 from ml_assets.warehouse.manifest import naive_utc
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
 
+_LINES_BEFORE = 1  # the statement begins on the second line of `snapshot_select`
+
 
 def snapshot_select(statement: Statement) -> str:
     """The statement's rows with the snapshot in front; parameter `$snapshot` is always used."""
-    return f"select $snapshot::timestamp as snapshot, made.* from (\n{statement.text.rstrip().rstrip(';')}\n) made"
+    return f"select $snapshot::timestamp as snapshot, made.* from (\n{statement.body}\n) made"
 
 
 def run_snapshots(
@@ -29,38 +32,34 @@ def run_snapshots(
 ) -> None:  # fmt: skip
     """Create table `into` in the workbench with the statement's rows for every snapshot.
 
-    Each query runs on one thread, because sums of floats depend on the order of addition; several snapshots run at the
-    same time instead.
+    Each query runs on one thread; several snapshots run at the same time instead.
     """
     create_views(bench, times)
     select = snapshot_select(statement)
     sessions: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
-    workers = max(1, min(bench.warehouse.settings.threads, len(snapshots)))
-    bench.execute("set threads = 1")
     first = bench.connection
+
+    def make(snapshot: datetime) -> None:
+        session = sessions.get()
+        try:
+            _enter(session, window(snapshot))
+            session.execute(f"insert into {quoted(into)} {select}", {"snapshot": naive_utc(snapshot)})
+        finally:
+            sessions.put(session)
+
+    workers = max(1, min(bench.warehouse.settings.threads, len(snapshots)))
     try:
-        _enter(first, window(snapshots[0]))
-        first.execute(f"create or replace table {quoted(into)} as {select} limit 0", {"snapshot": naive_utc(snapshots[0])})
-        for _ in range(workers):
-            sessions.put(first.cursor())
-        done = 0
-
-        def make(snapshot: datetime) -> None:
-            session = sessions.get()
-            try:
-                _enter(session, window(snapshot))
-                session.execute(f"insert into {quoted(into)} {select}", {"snapshot": naive_utc(snapshot)})
-            finally:
-                sessions.put(session)
-
-        with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(make, snapshots):
-                done += 1
+        with one_thread(bench), ThreadPoolExecutor(workers) as pool:
+            _enter(first, window(snapshots[0]))
+            first.execute(
+                f"create or replace table {quoted(into)} as {select} limit 0", {"snapshot": naive_utc(snapshots[0])}
+            )
+            for _ in range(workers):
+                sessions.put(first.cursor())
+            for done, _ in enumerate(pool.map(make, snapshots), 1):
                 progress(label, done, len(snapshots))
     except duckdb.Error as problem:
         raise engine_error(statement, problem) from problem
-    finally:
-        bench.execute(f"set threads = {bench.warehouse.settings.threads}")
 
 
 def _enter(session: duckdb.DuckDBPyConnection, window: Window) -> None:
@@ -69,17 +68,12 @@ def _enter(session: duckdb.DuckDBPyConnection, window: Window) -> None:
 
 
 def engine_error(statement: Statement, problem: Exception) -> SqlError:
-    """What the engine said about a statement, at the line it speaks of where that can be told."""
-    text = str(problem)
-    line = next((int(word) for word in _numbers_after(text, "LINE ")), None)
+    """What the engine said about a statement that was wrapped in one line, at the line of the file it speaks of."""
+    said, _, rest = str(problem).partition("\n\nLINE ")
+    number = rest.partition(":")[0]
+    line = max(1, int(number) - _LINES_BEFORE) if number.isdigit() else 1
     return SqlError(
-        "the engine refuses this statement", place=f"{statement.path}:{line or 1}",
-        expected="a SELECT over declared tables and columns", got=text.split("\n\nLINE")[0],
+        "the engine refuses this statement", place=f"{statement.path}:{line}",
+        expected="a SELECT over declared tables and columns", got=said,
         remedy="correct the statement; `ml-assets status` lists the tables there are",
     )  # fmt: skip
-
-
-def _numbers_after(text: str, marker: str) -> list[str]:
-    _, found, rest = text.partition(marker)
-    digits = rest.partition(":")[0]
-    return [digits] if found and digits.isdigit() else []

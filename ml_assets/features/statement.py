@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, TokenError
 
 from ml_assets.errors import SqlError
+from ml_assets.features.column_lineage import ColumnLineage, column_lineage
+from ml_assets.features.statement_rules import Words, refuse_what_is_not_allowed
 from ml_assets.warehouse.manifest import fingerprint
-from ml_assets.warehouse.names import SCHEMAS, TableName
-
-# Anything that gives another answer tomorrow, or twice: the snapshot and the injected clock are the only times.
-_UNREPEATABLE = {
-    "now", "current_date", "current_timestamp", "current_time", "localtime", "localtimestamp", "get_current_timestamp",
-    "get_current_time", "today", "transaction_timestamp", "random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7",
-    "setseed", "nextval", "currval", "rand",
-}  # fmt: skip
-# Reading anything but declared tables would hide a dependency.
-_OUTSIDE = {"read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "read_json_auto", "read_text",
-            "read_blob", "glob", "sniff_csv", "getenv", "getvariable", "sqlite_scan", "postgres_scan"}  # fmt: skip
+from ml_assets.warehouse.names import TableName
 
 
 @dataclass(frozen=True)
@@ -31,17 +24,30 @@ class Statement:
 
     path: Path
     text: str
-    tree: exp.Expression
+    tree: exp.Query
+    tokens: tuple[Token, ...]
 
     @cached_property
     def tables(self) -> tuple[TableName, ...]:
         """Warehouse tables it reads, sorted; names of its own CTEs are not tables."""
-        return tuple(sorted({TableName(t.db, t.name) for t in self.tree.find_all(exp.Table) if t.db}))
+        named = {TableName(t.db.lower(), t.name.lower()) for t in self.tree.find_all(exp.Table) if t.db}
+        return tuple(sorted(named))
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the meaning: comments, white space and letter case of keywords change nothing."""
-        return fingerprint(self.tree.sql(dialect="duckdb", comments=False, normalize=True))
+        """Of the words: comments, white space and letter case (but not that of texts) change nothing.
+
+        Words and not the parsed tree: a parser that drops what it does not know would hide a change.
+        """
+        words = [self.text[t.start : t.end + 1] for t in self.tokens if t.token_type is not TokenType.SEMICOLON]
+        # Words of several words (`group by`) may hold any white space; a text keeps all of its own.
+        return fingerprint([word if "'" in word or "$$" in word else " ".join(word.lower().split()) for word in words])
+
+    @cached_property
+    def body(self) -> str:
+        """The text without the closing semicolon."""
+        closing = next((t for t in self.tokens if t.token_type is TokenType.SEMICOLON), None)
+        return (self.text if closing is None else self.text[: closing.start]).rstrip()
 
     @cached_property
     def uses_snapshot(self) -> bool:
@@ -50,7 +56,7 @@ class Statement:
     @cached_property
     def output_columns(self) -> tuple[str, ...]:
         """Names of the result's columns as far as the text alone tells."""
-        return tuple(self.tree.named_selects) if isinstance(self.tree, exp.Query) else ()
+        return tuple(self.tree.named_selects)
 
     @cached_property
     def header(self) -> dict[str, str]:
@@ -64,8 +70,16 @@ class Statement:
                 found[key.strip()] = value.strip()
         return found
 
+    def column_lineage(self, columns: Mapping[TableName, Iterable[str]]) -> ColumnLineage:
+        """Output column → source columns it is computed from, as far as they can be told; `columns` are the sources'.
+
+        Columns that only filter, join or group are not part of it.
+        """
+        known = tuple(sorted((table, tuple(names)) for table, names in columns.items() if table in self.tables))
+        return column_lineage(self.fingerprint, known, self.tree)
+
     def line_of(self, word: str) -> int | None:
-        """First line that contains `word`, 1-based."""
+        """First line, comments left out, that contains `word`; 1-based."""
         for number, line in enumerate(self.text.splitlines(), 1):
             if word.lower() in line.lower().partition("--")[0]:
                 return number
@@ -82,19 +96,19 @@ def read_statement(sql_root: Path, relative: str, *, declared_at: str) -> Statem
             got=f"there are: {', '.join(near) or 'no SQL files'}", remedy="create the file or correct `sql:`",
         )  # fmt: skip
     text = path.read_text(encoding="utf-8")
-    statement = Statement(path, text, _parse(path, text))
-    _refuse_unrepeatable(statement)
-    _refuse_undeclared_tables(statement)
+    statement = _parsed(path, text)
+    refuse_what_is_not_allowed(statement.tree, Words(path, text, statement.tokens))
     return statement
 
 
-def _parse(path: Path, text: str) -> exp.Expression:
+def _parsed(path: Path, text: str) -> Statement:
     try:
-        trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
+        tokens = sqlglot.tokenize(text, dialect="duckdb")
+        trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None and not isinstance(tree, exp.Semicolon)]
     except (ParseError, TokenError) as problem:
         details = getattr(problem, "errors", None) or [{}]
         raise SqlError(
-            "the SQL cannot be parsed", place=f"{path}:{details[0].get('line') or 1}", expected="one DuckDB SELECT",
+            "the SQL cannot be parsed", place=f"{path}:{_line_of(text, details[0])}", expected="one DuckDB SELECT",
             got=details[0].get("description") or str(problem), remedy="correct the statement",
         ) from problem  # fmt: skip
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
@@ -103,41 +117,11 @@ def _parse(path: Path, text: str) -> exp.Expression:
             "a SQL file holds exactly one SELECT", place=f"{path}:1", expected="one SELECT (WITH … is fine)", got=kinds,
             remedy="one statement a file; the engine creates the table itself",
         )  # fmt: skip
-    return trees[0]
+    return Statement(path, text, trees[0], tuple(tokens))
 
 
-def _refuse_unrepeatable(statement: Statement) -> None:
-    for node in statement.tree.find_all(exp.Func):
-        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-        if name in _UNREPEATABLE or isinstance(node, exp.CurrentTimestamp | exp.CurrentDate | exp.Rand):
-            raise SqlError(
-                f"{name}() gives another answer at another time", place=_place(statement, name.split("_")[0]),
-                expected="the same rows whenever it runs", got=f"{name}()",
-                remedy="use $snapshot (features, labels) or a column; order or hash on a key instead of random()",
-            )  # fmt: skip
-        if name in _OUTSIDE:
-            raise SqlError(
-                f"{name}() reads outside the warehouse", place=_place(statement, name),
-                expected="declared tables only, so that lineage is complete", got=f"{name}()",
-                remedy="declare the file as a RawTable and read raw.<name>",
-            )  # fmt: skip
-
-
-def _refuse_undeclared_tables(statement: Statement) -> None:
-    own = {cte.alias_or_name for cte in statement.tree.find_all(exp.CTE)}
-    for table in statement.tree.find_all(exp.Table):
-        wrong = (
-            f"{table.catalog}.{table.db}.{table.name}" if table.catalog
-            else table.name if not table.db and table.name and table.name not in own
-            else f"{table.db}.{table.name}" if table.db and table.db not in SCHEMAS else None
-        )  # fmt: skip
-        if wrong:
-            raise SqlError(
-                f"{wrong!r} is not a table of the graph", place=_place(statement, table.name),
-                expected="schema.table with schema raw or staging, or the name of a CTE", got=wrong,
-                remedy="write the schema (raw.invoices), or declare the table",
-            )  # fmt: skip
-
-
-def _place(statement: Statement, word: str) -> str:
-    return f"{statement.path}:{statement.line_of(word) or 1}"
+def _line_of(text: str, details: Mapping[str, object]) -> int:
+    """Line of a parse error by the words round it; the parser's own count is off behind a `$`."""
+    before = str(details.get("start_context") or "")
+    position = text.find(f"{before}{details.get('highlight') or ''}")
+    return 1 + text.count("\n", 0, max(0, position) + len(before))

@@ -107,7 +107,7 @@ class _Compiler:
         if isinstance(spec, RawTableSpec):
             return [RawTableAsset(spec, place, use_case)]
         if isinstance(spec, SqlTableSpec):
-            return [SqlTableAsset(spec, self._statement(spec.sql, place), place, use_case)]
+            return [SqlTableAsset(spec, self._statement(spec.sql, place), place, use_case, self._times)]
         if isinstance(spec, FeatureSetSpec):
             return [FeatureSetAsset(spec, self._statement(spec.sql, place), self._times, place, use_case)]
         if isinstance(spec, ModelSpec):

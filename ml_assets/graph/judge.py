@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
+from ml_assets.graph.origin import columns_of
 from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext, TableAsset
-from ml_assets.warehouse.check import CheckScope
+from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.manifest import manifest_of
 from ml_assets.warehouse.results import CheckFinding, record_findings
+from ml_assets.warehouse.store import Workbench
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an asset's checks said. `broken`: check → what it raised instead of judging; `seconds`: check → duration."""
+
+    findings: tuple[CheckFinding, ...]
+    broken: Mapping[str, Exception]
+    seconds: Mapping[str, float]
 
 
 def judge_asset(
     context: RunContext, asset: TableAsset, partitions: Sequence[str], only: Collection[str] | None = None
-) -> list[CheckFinding]:
+) -> Judgement:
     """One finding for each asked check and partition, stored beside the content it judged.
 
-    A partition that was never made is not applicable, which is neither passed nor failed.
+    A partition that was never made is not applicable, which is neither passed nor failed. A check that raises leaves
+    no finding and does not keep the others from theirs.
     """
     checks = [check for check in asset.checks if only is None or check.name in only]
-    findings: list[CheckFinding] = []
     with context.warehouse.workbench() as bench:
         with bench.reading():
             known = manifest_of(bench, asset.name)
-            made = [key for key in partitions if key in known]
-            scope = CheckScope(
-                bench, asset.name, made, context.now, SNAPSHOT_COLUMN if asset.snapshots is not None else None, hidden_columns(asset)
-            )
-            for check in checks:
-                if made:
-                    findings += check.findings(scope)
-                findings += [
-                    CheckFinding(check.name, "not_applicable", "not materialised yet", key) for key in partitions if key not in known
-                ]
+            judgement = _judged(bench, context, asset, checks, [key for key in partitions if key in known])
+        absent = [
+            CheckFinding(check.name, "not_applicable", "not materialised yet", key)
+            for check in checks if check.name not in judgement.broken for key in partitions if key not in known
+        ]  # fmt: skip
+        findings = (*judgement.findings, *absent)
         rules = {check.name: (check.code, check.severity, check.blocking) for check in checks}
         contents = {key: row.content for key, row in known.items()}
         with bench.committing():
             record_findings(bench, asset.name, rules, contents, findings, context.now)
-    return findings
+    return Judgement(findings, judgement.broken, judgement.seconds)
 
 
-def hidden_columns(asset: TableAsset) -> frozenset[str]:
-    """Columns with personal data, never shown as evidence."""
-    spec = asset.spec
-    contract = getattr(spec, "contract", None)
-    columns = contract.columns if contract is not None else getattr(spec, "columns", {})
-    return frozenset(name for name, column in columns.items() if column.pii)
+def _judged(
+    bench: Workbench, context: RunContext, asset: TableAsset, checks: Sequence[Check], made: Sequence[str]
+) -> Judgement:
+    column = SNAPSHOT_COLUMN if asset.snapshots is not None else None
+    hidden = frozenset(name for name, spec in columns_of(asset).items() if spec.pii)
+    scope = CheckScope(bench, asset.name, made, context.now, column, hidden)
+    findings: list[CheckFinding] = []
+    broken: dict[str, Exception] = {}
+    seconds: dict[str, float] = {}
+    for check in checks if made else ():
+        started = time.monotonic()
+        try:
+            findings += check.findings(scope)
+        except Exception as problem:  # noqa: BLE001 (whatever a check raises, the others are judged and the caller is told)
+            broken[check.name] = problem
+        seconds[check.name] = time.monotonic() - started
+    return Judgement(tuple(findings), broken, seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,14 @@ class Declaration:
     spec: Described
     place: str
     use_case: str
+    node: yaml.Node | None = field(default=None, compare=False, repr=False)
+
+    def place_of(self, *path: str) -> str:
+        """`path:line` of the deepest part of a field's path that is written down; `place` where none of it is."""
+        attributes = _child(self.node, "attributes")
+        if attributes is None or _child(attributes, path[0]) is None:
+            return self.place
+        return f"{self.place.rpartition(':')[0]}:{line_of(attributes, path)}"
 
 
 @dataclass(frozen=True)
@@ -48,26 +56,28 @@ class Project:
         return Project((*self.declarations, declaration), self.sql_root)
 
 
-def load_project(defs_root: Path, sql_root: Path) -> Project:
-    """Every ml_assets declaration below `defs_root`; unchanged files are not read twice in one process."""
+def load_project(defs_root: Path, sql_root: Path, project_root: Path) -> Project:
+    """Every ml_assets declaration below `defs_root`; unchanged files are not read twice in one process.
+
+    Places are given relative to `project_root`.
+    """
     files = sorted(defs_root.rglob("defs.yaml"))
     stamp = tuple((str(path), path.stat().st_mtime_ns) for path in files)
-    return _load(str(defs_root), str(sql_root), stamp)
+    return _load(defs_root, sql_root, project_root, stamp)
 
 
 @lru_cache(maxsize=8)
-def _load(defs_root: str, sql_root: str, stamp: tuple[tuple[str, int], ...]) -> Project:
-    root = Path(defs_root)
+def _load(defs_root: Path, sql_root: Path, project_root: Path, stamp: tuple[tuple[str, int], ...]) -> Project:
     declarations: list[Declaration] = []
     for name, _ in stamp:
-        declarations += read_declarations(Path(name), root)
-    return Project(tuple(declarations), Path(sql_root))
+        declarations += read_declarations(Path(name), defs_root, project_root)
+    return Project(tuple(declarations), sql_root)
 
 
-def read_declarations(path: Path, root: Path) -> list[Declaration]:
+def read_declarations(path: Path, defs_root: Path, project_root: Path) -> list[Declaration]:
     """The declarations of one file. Documents of other component types are none of ours and are passed over."""
     text = path.read_text(encoding="utf-8")
-    shown = _shown(path, root)
+    shown = path.relative_to(project_root).as_posix() if path.is_relative_to(project_root) else str(path)
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
         documents = [document for document in yaml.safe_load_all(text) if document is not None]
@@ -82,17 +92,9 @@ def read_declarations(path: Path, root: Path) -> list[Declaration]:
             "several documents in one file", place=f"{shown}:{nodes[1].start_mark.line + 1}", expected="one document a file",
             got=f"{len(documents)} documents", remedy="put each component into a folder of its own",
         )  # fmt: skip
-    relative = path.parent.relative_to(root).parts
+    relative = path.parent.relative_to(defs_root).parts
     use_case = relative[0] if relative else "default"
     return [d for document, node in zip(documents, nodes, strict=True) if (d := _declaration(document, node, shown, use_case))]
-
-
-def _shown(path: Path, root: Path) -> str:
-    """The path as a person would type it from the project's root."""
-    for base in (root.parent.parent, root.parent):
-        if path.is_relative_to(base):
-            return path.relative_to(base).as_posix()
-    return str(path)
 
 
 def _declaration(document: Any, node: yaml.Node, shown: str, use_case: str) -> Declaration | None:
@@ -107,7 +109,7 @@ def _declaration(document: Any, node: yaml.Node, shown: str, use_case: str) -> D
         spec = KINDS[name].model_validate(document.get("attributes") or {})
     except ValidationError as problem:
         raise _invalid(problem, node, shown, kind) from problem
-    return Declaration(spec, f"{shown}:{line_of(node, ('attributes', 'name'))}", use_case)
+    return Declaration(spec, f"{shown}:{line_of(node, ('attributes', 'name'))}", use_case, node)
 
 
 def _invalid(problem: ValidationError, node: yaml.Node, shown: str, kind: str) -> DeclarationError:
@@ -129,6 +131,12 @@ def _expected(fault: Mapping[str, Any]) -> str:
     if "expected" in context:
         return str(context["expected"])
     return {"missing": "a value", "extra_forbidden": "a declared field"}.get(str(fault["type"]), str(fault["msg"]).removeprefix("Value error, "))
+
+
+def _child(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    """The value of `key`, None where there is none."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return next((value for name, value in pairs if name.value == key), None)
 
 
 def line_of(node: yaml.Node, path: Iterable[str]) -> int:

@@ -1,212 +1,197 @@
-"""Load landing files: read a group, judge every row, commit kept rows, quarantine, file book and buckets together."""
+"""Write judged groups: kept rows, quarantine, file book, buckets and manifest together, in one commit a group."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import duckdb
-
-from ml_assets.errors import LandingFileError, shortened
-from ml_assets.ingest.contract import CompiledContract, raw_name
-from ml_assets.ingest.landing import LandedFile
-from ml_assets.ingest.readers import Layout, layout_of, read_group, record_lines, unreadable_file
-from ml_assets.specs.tables import ParquetFormat, RawTableSpec
-from ml_assets.warehouse.manifest import row_hash
-from ml_assets.warehouse.names import literal, quoted
+from ml_assets.errors import WarehouseError, shortened
+from ml_assets.ingest.judge import QUARANTINE_COLUMNS, FileOutcome, Group
+from ml_assets.ingest.landing import KnownFile, LandingPlan
+from ml_assets.specs.tables import RawTableSpec
+from ml_assets.warehouse.asset import RunContext
+from ml_assets.warehouse.buckets import bucket_query
+from ml_assets.warehouse.manifest import (
+    UNPARTITIONED,
+    ManifestRow,
+    begin_batch,
+    content_of,
+    insert_rows,
+    manifest_of,
+    naive_utc,
+    record,
+)
+from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
 
-PROVENANCE = ("_file", "_row", "_batch")
-QUARANTINE_COLUMNS = """
-    _file varchar, _row bigint, _line bigint, rule varchar, column_name varchar, value varchar, expected varchar,
-    record varchar, _batch bigint, quarantined_at timestamp
-"""
+_MOST_REASON = 2_000
+
+
+class OvertakenError(WarehouseError):
+    """Another run committed to the same table after this one had made its plan. Transient: a new plan will do."""
+
+    transient = True
+    code = "MLA304"
 
 
 @dataclass(frozen=True)
-class FileOutcome:
-    """What became of one file: `loaded`, `refused` (nothing of it was loaded) or `copy` of a loaded file."""
+class Errand:
+    """What the commits of one materialisation share: the plan, what was known before it, and why it is done."""
 
-    landed: LandedFile
-    status: str
-    rule: str = ""
-    reason: str = ""
-    rows_read: int = 0
-    rows_kept: int = 0
-    rows_quarantined: int = 0
-    content: int = 0
-    header: tuple[str, ...] = ()
+    context: RunContext
+    plan: LandingPlan
+    known: Mapping[str, KnownFile]
+    reason: str
+    started: datetime
 
-
-@dataclass
-class Group:
-    """One group of files, judged: `judged` and `quarantined` are tables of the workbench."""
-
-    layout: Layout | None
-    outcomes: list[FileOutcome] = field(default_factory=list)
+    def keeps_rows(self, outcome: FileOutcome) -> bool:
+        """Whether a refused file keeps the rows of its earlier content: the folder has them nowhere else."""
+        before = self.known.get(outcome.landed.file)
+        held = before is not None and before.holds and before.rows_read > 0
+        return outcome.status == "refused" and held and outcome.landed.file not in self.plan.taken_over
 
 
-def read_files(bench: Workbench, files: Sequence[LandedFile], spec: RawTableSpec) -> Iterator[Group]:
-    """Read files, together where they share a layout; one file's fault never takes its neighbours along.
+class Shelf:
+    """Where one raw table's rows are put: its two tables and its pages of the books.
 
-    Each group with a layout is yielded while its records stand in `incoming`, so use it before asking for the next.
+    A table whose contract changed is filled anew on a shelf of another name, which takes the place of the old one in
+    one commit. `batch` is the newest commit this run knows of; a commit by somebody else is not built upon.
     """
-    refused: list[FileOutcome] = []
-    layouts: dict[Layout, list[LandedFile]] = {}
-    for landed in files:
-        try:
-            layout = layout_of(bench, landed, spec)
-        except LandingFileError as problem:
-            refused.append(_refused(landed, problem))
-            continue
-        layouts.setdefault(_frozen(layout), []).append(landed)
-    if refused:
-        yield Group(None, refused)
-    for layout, members in layouts.items():
-        yield from _readable_groups(bench, members, layout, spec)
 
+    def __init__(self, name: TableName, spec: RawTableSpec, logic: str, batch: int | None) -> None:
+        self.name = name
+        self.quarantine = name.sibling("quarantine")
+        self.batch = batch
+        self._spec = spec
+        self._logic = logic
 
-def _frozen(layout: Layout) -> Layout:
-    return Layout(layout.header, _FrozenDict(layout.columns), layout.evolved)
+    def commit(self, bench: Workbench, errand: Errand, group: Group) -> None:
+        """The group's files are now as their outcomes say: all of it, or nothing."""
+        keeping = [outcome for outcome in group.outcomes if errand.keeps_rows(outcome)]
+        written = [outcome for outcome in group.outcomes if not errand.keeps_rows(outcome)]
+        with bench.committing():
+            batch = self._begin(bench, errand, group.outcomes)
+            self._create_tables(bench, group.evolved)
+            self._replace_rows(bench, group, [outcome.landed.file for outcome in written], batch)
+            self._note_last_looks(bench, keeping, errand)
+            insert_rows(bench, "ops.files", [_file_row(self.name, outcome, batch) for outcome in written])
+            self._record(bench, errand, batch)
+        self.batch = batch
 
-
-class _FrozenDict(dict[str, str]):
-    """A mapping that may be part of a dictionary key."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(self.items()))
-
-
-def _readable_groups(
-    bench: Workbench, members: Sequence[LandedFile], layout: Layout, spec: RawTableSpec
-) -> Iterator[Group]:
-    """The group as a whole when it can be read to its end; else by halves, until the broken file stands alone."""
-    try:
-        read_group(bench, members, layout, spec)
-    except duckdb.Error as problem:
-        if len(members) == 1:
-            yield Group(None, [_refused(members[0], unreadable_file(members[0], problem))])
-            return
-        half = len(members) // 2
-        yield from _readable_groups(bench, members[:half], layout, spec)
-        yield from _readable_groups(bench, members[half:], layout, spec)
-        return
-    yield Group(layout, [FileOutcome(landed, "pending", header=layout.header) for landed in members])
-
-
-def _refused(landed: LandedFile, problem: LandingFileError) -> FileOutcome:
-    return FileOutcome(landed, "refused", problem.rule, str(problem))
-
-
-def judge_rows(bench: Workbench, group: Group, spec: RawTableSpec, compiled: CompiledContract, now: datetime) -> Group:
-    """Tables `judged` (typed columns, provenance, `_broken`) and `quarantined` from `incoming` and `unreadable`."""
-    assert group.layout is not None
-    names = list(spec.contract.columns)
-    raws = ", ".join(f"{quoted(name)} as {quoted(raw_name(name))}" for name in names)
-    typed = ", ".join(f"{sql} as {quoted(name)}" for name, sql in compiled.typed.items())
-    kept_raw = ", ".join(quoted(raw_name(name)) for name in names)
-    evolved = "".join(f", {quoted(name)}" for name in group.layout.evolved)
-    bench.execute(
-        f"create or replace temp table judged as select *, {compiled.broken} as _broken from "
-        f"(select {typed}{evolved}, {kept_raw}, _file, _row from (select {raws}{evolved}, _file, _row from incoming))"
-    )
-    bench.execute("drop table incoming")
-    _collect_quarantine(bench, spec, compiled, now)
-    _refuse_frozen(bench, group, spec)
-    return _counted(bench, group, names)
-
-
-def _collect_quarantine(bench: Workbench, spec: RawTableSpec, compiled: CompiledContract, now: datetime) -> None:
-    bench.execute(f"create or replace temp table quarantined ({QUARANTINE_COLUMNS})")
-    bench.execute(
-        "insert into quarantined select _file, _row, null, rule, column_name, value, expected, record, null, ? from unreadable",
-        [now.replace(tzinfo=None)],
-    )
-    numbers = [row[0] for row in bench.rows("select distinct _broken from judged where _broken > 0 order by 1")]
-    record = "to_json({" + ", ".join(f"{literal(n)}: {quoted(raw_name(n))}" for n in spec.contract.columns) + "})"
-    for number in numbers:
-        rule = compiled.rules[number - 1]
-        bench.execute(
-            f"insert into quarantined select _file, _row, null, {literal(rule.name)}, {literal(rule.column)}, "
-            f"left(cast({quoted(raw_name(rule.column))} as varchar), 1000), {literal(rule.expected)}, "
-            f"{record}, null, ? from judged where _broken = {number}",
-            [now.replace(tzinfo=None)],
-        )
-
-
-def _refuse_frozen(bench: Workbench, group: Group, spec: RawTableSpec) -> None:
-    """With `bad_rows: freeze` a file with a bad row is refused as a whole."""
-    if spec.contract.bad_rows != "freeze":
-        return
-    worst = {row[0]: row[1:] for row in bench.rows(
-        "select _file, count(*), min_by(rule, _row), min_by(column_name, _row), min_by(expected, _row), min_by(value, _row), min(_row) "
-        "from quarantined group by 1")}  # fmt: skip
-    for position, outcome in enumerate(group.outcomes):
-        if outcome.landed.file in worst:
-            count, rule, column, expected, value, row = worst[outcome.landed.file]
-            line = lines_of(outcome.landed, [row], spec).get(row)
-            problem = LandingFileError(
-                str(rule), f"{count} rows break the contract, and bad_rows is freeze",
-                place=f"{outcome.landed.file}:{line or row}", expected=f"{column}: {expected}", got=value,
-                remedy="correct the file, or set bad_rows to quarantine",
-            )  # fmt: skip
-            group.outcomes[position] = _refused(outcome.landed, problem)
-    bench.execute("delete from judged where _file in (select _file from quarantined)")
-    bench.execute("delete from quarantined")
-
-
-def _counted(bench: Workbench, group: Group, names: Sequence[str]) -> Group:
-    kept = {
-        file: (rows, content) for file, rows, content in bench.rows(
-            f"select _file, count(*), sum({row_hash(names)}) from judged where _broken = 0 group by 1")
-    }  # fmt: skip
-    bad = dict(bench.rows("select _file, count(*) from quarantined group by 1"))
-    outcomes = []
-    for outcome in group.outcomes:
-        if outcome.status == "refused":
-            outcomes.append(outcome)
-            continue
-        file = outcome.landed.file
-        rows, content = kept.get(file, (0, 0))
-        wrong = bad.get(file, 0)
-        outcomes.append(
-            FileOutcome(outcome.landed, "loaded", "", "" if rows + wrong else "header without rows", rows + wrong, rows, wrong,
-                        int(content), outcome.header)
-        )  # fmt: skip
-    return Group(group.layout, outcomes)
-
-
-def number_lines(bench: Workbench, files: Mapping[str, LandedFile], spec: RawTableSpec) -> None:
-    """Fill `_line` of quarantined rows: the physical line for text files, nothing for Parquet."""
-    if isinstance(spec.format, ParquetFormat):
-        return
-    for file, rows in bench.rows("select _file, list(_row) from quarantined group by 1"):
-        lines = lines_of(files[file], rows, spec)
-        bench.execute("create or replace temp table numbered (_row bigint, line bigint)")
-        if lines:
+    def commit_looks(self, bench: Workbench, errand: Errand) -> None:
+        """Files that have their loaded content again, and refused ones that left the folder. No row changes."""
+        with bench.committing():
+            batch = self._begin(bench, errand, ())
+            for landed in errand.plan.restored:
+                bench.execute(
+                    "update wh.ops.files set status = 'loaded', rule = '', reason = '', bytes = ?, mtime_ns = ?, loaded_at = ? "
+                    "where asset = ? and file = ?",
+                    [landed.bytes, landed.changed_ns, _now(), str(self.name), landed.file],
+                )
             bench.execute(
-                "insert into numbered select unnest(?), unnest(?)", [list(lines.keys()), list(lines.values())]
+                "update wh.ops.files set status = case when rows_read > 0 then 'loaded' else 'withdrawn' end "
+                "where asset = ? and list_contains(?::varchar[], file)",
+                [str(self.name), list(errand.plan.withdrawn)],
             )
-        bench.execute(
-            "update quarantined set _line = numbered.line from numbered where quarantined._file = ? "
-            "and quarantined._row = numbered._row",
-            [file],
-        )
+            self._record(bench, errand, batch)
+        self.batch = batch
+
+    def clear(self, bench: Workbench) -> None:
+        """Remove what a killed run may have left on this shelf."""
+        with bench.committing():
+            bench.execute(f"drop table if exists {self.name.quoted}; drop table if exists {self.quarantine.quoted}")
+            for book in ("files", "buckets", "manifest"):
+                bench.execute(f"delete from wh.ops.{book} where asset = ?", [str(self.name)])
+        self.batch = None
+
+    def take_place_of(self, bench: Workbench, old: Shelf) -> None:
+        """In one commit: the old shelf's tables and pages are gone, and this one bears its name."""
+        names = [str(old.name), str(self.name)]
+        with bench.committing():
+            old.refuse_if_overtaken(bench)
+            for mine, theirs in ((self.name, old.name), (self.quarantine, old.quarantine)):
+                bench.execute(f"drop table if exists {theirs.quoted}")
+                bench.execute(f"alter table {mine.quoted} rename to {quoted(theirs.table)}")
+            for book in ("files", "manifest"):
+                bench.execute(f"create or replace temp table moved as select * replace (?::varchar as asset) from wh.ops.{book} where asset = ?", names)
+                bench.execute(f"delete from wh.ops.{book} where asset = ?", [names[1]])
+                bench.execute(f"insert or replace into wh.ops.{book} select * from moved")
+            bench.execute("delete from wh.ops.files where asset = ? and batch <= ?", [names[0], old.batch])
+            bench.execute("delete from wh.ops.buckets where asset = ?", [names[0]])
+            for book in ("buckets", "batches"):
+                bench.execute(f"update wh.ops.{book} set asset = ? where asset = ?", names)
+
+    def refuse_if_overtaken(self, bench: Workbench) -> None:
+        """Inside a commit: raise when somebody else committed to this table since the plan was made."""
+        found = manifest_of(bench, self.name).get(UNPARTITIONED)
+        if (found.batch if found else None) != self.batch:
+            raise OvertakenError(
+                f"another run loaded {self.name} at the same time", expected=f"batch {self.batch}", got=f"batch {found.batch if found else None}",
+                remedy="run again; nothing of this step was written",
+            )  # fmt: skip
+
+    def _begin(self, bench: Workbench, errand: Errand, outcomes: Sequence[FileOutcome]) -> int:
+        self.refuse_if_overtaken(bench)
+        return begin_batch(
+            bench, self.name, partitions=len(outcomes), rows=sum(outcome.rows_kept for outcome in outcomes),
+            run_id=errand.context.run_id, clock_time=errand.context.now, version=errand.context.package_version,
+        )  # fmt: skip
+
+    def _create_tables(self, bench: Workbench, evolved: Sequence[str]) -> None:
+        columns = ", ".join(f"{quoted(name)} {column.duckdb_type}" for name, column in self._spec.contract.columns.items())
+        bench.execute(f"create table if not exists {self.name.quoted} ({columns}, _file varchar, _row bigint, _batch bigint)")
+        bench.execute(f"create table if not exists {self.quarantine.quoted} ({QUARANTINE_COLUMNS})")
+        for name in evolved:
+            bench.execute(f"alter table {self.name.quoted} add column if not exists {quoted(name)} varchar")
+
+    def _replace_rows(self, bench: Workbench, group: Group, files: list[str], batch: int) -> None:
+        if self.batch is not None:
+            for table in (self.name.quoted, self.quarantine.quoted):
+                bench.execute(f"delete from {table} where list_contains(?::varchar[], _file)", [files])
+            bench.execute("delete from wh.ops.buckets where asset = ? and list_contains(?::varchar[], part)", [str(self.name), files])
+        if group.layout is None:
+            return
+        declared = ", ".join(quoted(name) for name in self._spec.contract.columns)
+        evolved = "".join(f", _e{position} as {quoted(name)}" for position, name in enumerate(group.evolved))
+        bench.execute(f"insert into {self.name.quoted} by name select {declared}{evolved}, _file, _row, {batch} as _batch from kept_rows")
+        bench.execute(f"insert into {self.quarantine.quoted} by name select * replace ({batch} as _batch) from quarantined")
+        if self._spec.event_time is not None:
+            query = bucket_query(self.name, "_file", "kept_rows", ["_hash"], self._spec.event_time, self._spec.available_at)
+            bench.execute(f"insert into wh.ops.buckets by name {query}")
+
+    def _note_last_looks(self, bench: Workbench, keeping: Sequence[FileOutcome], errand: Errand) -> None:
+        for outcome in keeping:
+            landed, before = outcome.landed, errand.known[outcome.landed.file]
+            reason = f"{shortened(outcome.reason, _MOST_REASON)}\n  kept:     {before.rows_read} rows of its earlier content"
+            bench.execute(
+                "update wh.ops.files set bytes = ?, mtime_ns = ?, status = 'refused', rule = ?, reason = ?, loaded_at = ? "
+                "where asset = ? and file = ?",
+                [landed.bytes, landed.changed_ns, outcome.rule, reason, _now(), str(self.name), landed.file],
+            )
+
+    def _record(self, bench: Workbench, errand: Errand, batch: int) -> None:
+        rows, content, files = bench.rows(
+            "select coalesce(sum(rows_kept), 0)::bigint, coalesce(sum(content), 0), count(*) from wh.ops.files where asset = ?",
+            [str(self.name)],
+        )[0]
+        row = ManifestRow(
+            str(self.name), UNPARTITIONED, {"landing files": str(files)}, self._logic, rows, content_of(rows, content),
+            batch, errand.context.now, (datetime.now(UTC) - errand.started).total_seconds(), errand.reason,
+        )  # fmt: skip
+        record(bench, [row])
 
 
-def lines_of(landed: LandedFile, rows: Sequence[int], spec: RawTableSpec) -> dict[int, int]:
-    """Record ordinal → physical line of one text file."""
-    if isinstance(spec.format, ParquetFormat):
-        return {}
-    return record_lines(landed.path, rows, spec.format)
+def _now() -> datetime:
+    """Real time: file time stamps are compared with it, never with the replayed clock."""
+    return naive_utc(datetime.now(UTC))
 
 
-def file_row(asset: str, outcome: FileOutcome, batch: int) -> list[object]:
+def _file_row(name: TableName, outcome: FileOutcome, batch: int) -> list[object]:
     """A row of `ops.files`."""
     landed = outcome.landed
     return [
-        asset, landed.file, landed.sha256, landed.bytes, landed.mtime_ns, outcome.status, outcome.rule,
-        shortened(outcome.reason, 2000), outcome.rows_read, outcome.rows_kept, outcome.rows_quarantined, outcome.content,
-        list(outcome.header), batch, datetime.now(UTC).replace(tzinfo=None),
+        str(name), landed.file, landed.sha256, landed.bytes, landed.changed_ns, outcome.status, outcome.rule,
+        outcome.reason[:_MOST_REASON], outcome.rows_read, outcome.rows_kept, outcome.rows_quarantined, str(outcome.content),
+        list(outcome.header), batch, _now(),
     ]  # fmt: skip

@@ -1,229 +1,213 @@
-"""How each file format is read: a relation of raw values with file and row number, and rows that are no rows at all.
+"""Where the engine finds raw values: a relation for files of one layout, whatever their format.
 
-Every reader leaves a table `incoming` with the declared columns as raw values (text for CSV and JSON lines, native
-types for Parquet), `_file` and `_row` (ordinal of the record in its file, 1-based, unreadable ones counted), and a
-table `unreadable` (`_file`, `_row`, rule, column_name, value, expected, record) of records that have no columns.
+Three ways in: the engine's own CSV scan (regular text), its Parquet scan, and a table that the record reader has
+filled (irregular text). All of them end in a `Source`.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import duckdb
+import pyarrow as pa
 
-from ml_assets.errors import LandingFileError
-from ml_assets.ingest.landing import LandedFile, check_header, csv_header
+from ml_assets.ingest.layout import ExaminedFile, Layout, json_lines_scan, scan_paths
+from ml_assets.ingest.text import FAULTS, Record, TextFormat, encoding_of, records_of
 from ml_assets.specs.tables import CsvFormat, JsonLinesFormat, ParquetFormat, RawTableSpec
 from ml_assets.warehouse.names import literal, quoted
+from ml_assets.warehouse.rules import RowRule
 from ml_assets.warehouse.store import Workbench
 
-_REJECT_RULES = {
-    "MISSING COLUMNS": "too_few_fields",
-    "TOO MANY COLUMNS": "too_many_fields",
-    "UNQUOTED VALUE": "unclosed_quote",
-    "INVALID ENCODING": "encoding",
-    "INVALID STATE": "unclosed_quote",
-    "LINE SIZE OVER MAXIMUM": "line_too_long",
-}
-# A control character that no text file of records holds: JSON lines are read as one field a line.
-_NEVER = "\x01"
+_BATCH_ROWS = 20_000
+_MOST_TEXT = 65_536
+_NO_OBJECT = RowRule("not_json", "", "not _is_object", "one JSON object a line")
+# What the engine's scan rejected. Any entry sends its file to the record reader, so few are enough.
+REJECTED_FILES = "select distinct r.file_path from reject_errors e join reject_scans r using (scan_id, file_id)"
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Columns of a group of files that are read together: warehouse name → header, and undeclared headers kept."""
+class Source:
+    """Raw values of some files.
 
-    header: tuple[str, ...]
-    columns: Mapping[str, str]
+    `relation` is SQL with `_f` (position of the file among those read) and what the other expressions use: `raws` are
+    the contract's columns in its order, `evolved` the undeclared ones, `record` the whole record as text. `row` and
+    `line` are the record's ordinal and physical line; None where the order of the scan has to tell the ordinal.
+    """
+
+    relation: str
+    raws: tuple[str, ...]
     evolved: tuple[str, ...]
+    record: str
+    row: str | None = None
+    line: str | None = None
+    rules: tuple[RowRule, ...] = ()
+    natives: tuple[str, ...] = ()
 
 
-def layout_of(bench: Workbench, landed: LandedFile, spec: RawTableSpec) -> Layout:
-    """The file's columns, checked against the contract; raises `LandingFileError`."""
-    if isinstance(spec.format, CsvFormat):
-        header = csv_header(landed, spec.format)
-    elif isinstance(spec.format, ParquetFormat):
-        header = _parquet_columns(bench, landed)
-    else:
-        header = _json_keys(bench, landed, spec)
-    check_header(landed, header, spec)
-    declared = {column.source or name: name for name, column in spec.contract.columns.items()}
-    extra = [name for name in header if name not in declared]
-    evolved = tuple(extra) if spec.contract.extra_columns == "evolve" else ()
-    return Layout(tuple(header), {name: header for header, name in declared.items()}, evolved)
-
-
-def read_group(bench: Workbench, files: Sequence[LandedFile], layout: Layout, spec: RawTableSpec) -> None:
-    """Fill `incoming` and `unreadable` with the records of files that share a layout."""
-    bench.execute("drop table if exists incoming; drop table if exists unreadable")
-    bench.execute(
-        "create temp table unreadable (_file varchar, _row bigint, rule varchar, column_name varchar, "
-        "value varchar, expected varchar, record varchar)"
+def regular_source(bench: Workbench, files: Sequence[ExaminedFile], layout: Layout, spec: RawTableSpec) -> Source:
+    """The engine's own scan. Text files must be regular."""
+    bench.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+    landed = [file.landed for file in files]
+    if isinstance(spec.format, ParquetFormat):
+        return _parquet_source(files, layout)
+    if isinstance(spec.format, JsonLinesFormat):
+        scan = json_lines_scan(landed)[:-1] + f", {_text_options(layout)})"
+        return _json_source(f"(select file_index as _f, line as _text from {scan})", layout, spec)
+    text = spec.format
+    columns = ", ".join(f"'_c{position}': 'VARCHAR'" for position in range(len(layout.header)))
+    scan = (
+        # Columns are named by position, so that any header text (spaces, a byte-order mark) is harmless.
+        f"read_csv({scan_paths(landed)}, columns = {{{columns}}}, auto_detect = false, header = true, "
+        f"delim = {literal(text.delimiter)}, quote = {literal(text.quote)}, escape = {literal(text.quote)}, "
+        f"encoding = {literal(text.encoding)}, nullstr = [{_missing(spec)}], {_text_options(layout)})"
     )
-    bench.execute("create or replace temp table file_names (path varchar, _file varchar)")
-    bench.connection.executemany("insert into file_names values (?, ?)", [[str(f.path), f.file] for f in files])
-    if isinstance(spec.format, CsvFormat):
-        _read_csv(bench, files, layout, spec.format, spec)
-    elif isinstance(spec.format, ParquetFormat):
-        _read_parquet(bench, files, layout)
-    else:
-        _read_json_lines(bench, files, layout, spec)
+    return _csv_source(f"(select *, file_index as _f from {scan})", layout)
 
 
-def _paths(files: Sequence[LandedFile]) -> str:
-    return "[" + ", ".join(literal(str(landed.path)) for landed in files) + "]"
+def _text_options(layout: Layout) -> str:
+    packing = "gzip" if layout.packed else "none"
+    return f"store_rejects = true, rejects_limit = 10, strict_mode = true, compression = '{packing}'"
 
 
-def _scan_text(bench: Workbench, files: Sequence[LandedFile], columns: Sequence[str], options: str) -> None:
-    """Scan delimited text into `scanned` with running numbers, rejects into DuckDB's own tables."""
-    struct = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
-    bench.execute("drop table if exists reject_errors; drop table if exists reject_scans; drop table if exists scanned")
-    bench.execute(
-        f"create temp table scanned as select *, row_number() over () as _ordinal from read_csv({_paths(files)}, "
-        f"columns = {{{struct}}}, auto_detect = false, filename = '_path', store_rejects = true, rejects_limit = 0, "
-        f"strict_mode = true, {options})"
-    )
+def _missing(spec: RawTableSpec) -> str:
+    # The engine wants at least one spelling.
+    return ", ".join(literal(spelling) for spelling in spec.contract.missing or ("\x01 no value is spelled so \x01",))
 
 
-def _number_rows(bench: Workbench, selected: str, header_lines: int) -> None:
-    """`incoming` from `scanned`: ordinals within each file, shifted past rejected records."""
-    bench.execute(
-        "create or replace temp table first_rows as select _path, min(_ordinal) as first from scanned group by 1"
-    )
-    bench.execute(
-        f"create temp table incoming as select {selected}, n._file, s._ordinal - f.first + 1 as _row "
-        "from scanned s join first_rows f using (_path) join file_names n on n.path = s._path"
-    )
-    bench.execute("drop table scanned")
-    rejected = bench.rows(
-        f"select n._file, e.line - {header_lines} as _row, any_value(e.error_type), any_value(e.column_name), "
-        "any_value(e.csv_line), any_value(e.error_message) from reject_errors e join reject_scans r "
-        "using (scan_id, file_id) join file_names n on n.path = r.file_path group by 1, 2 order by 1, 2"
-    )
-    if not rejected:
-        return
-    bench.connection.executemany(
-        "insert into unreadable values (?, ?, ?, ?, ?, ?, ?)",
-        [
-            [file, row, _REJECT_RULES.get(str(kind), "unreadable"), column, None, message, record]
-            for file, row, kind, column, record, message in rejected
-        ],
-    )
-    for file in sorted({row[0] for row in rejected}):
-        for number in sorted(row[1] for row in rejected if row[0] == file):
-            bench.execute("update incoming set _row = _row + 1 where _file = ? and _row >= ?", [file, number])
-
-
-def _read_csv(
-    bench: Workbench, files: Sequence[LandedFile], layout: Layout, text: CsvFormat, spec: RawTableSpec
-) -> None:
-    missing = ", ".join(literal(spelling) for spelling in spec.contract.missing)
-    options = (
-        f"header = true, delim = {literal(text.delimiter)}, quote = {literal(text.quote)}, "
-        f"escape = {literal(text.quote)}, encoding = {literal(text.encoding)}, nullstr = [{missing}]"
-    )
-    # Columns are named by position, so that any header text (spaces, a byte-order mark) is harmless.
-    names = [f"c{position}" for position in range(len(layout.header))]
-    _scan_text(bench, files, names, options)
-    at = {header: names[position] for position, header in enumerate(layout.header)}
-    selected = [f"s.{at[header]} as {quoted(name)}" for name, header in layout.columns.items()]
-    selected += [f"s.{at[header]} as {quoted(header)}" for header in layout.evolved]
-    _number_rows(bench, ", ".join(selected), header_lines=1)
-
-
-def _read_parquet(bench: Workbench, files: Sequence[LandedFile], layout: Layout) -> None:
-    selected = [f"s.{quoted(header)} as {quoted(name)}" for name, header in layout.columns.items()]
-    selected += [f"cast(s.{quoted(header)} as varchar) as {quoted(header)}" for header in layout.evolved]
-    bench.execute(
-        f"create temp table incoming as select {', '.join(selected)}, n._file, s.file_row_number + 1 as _row "
-        f"from read_parquet({_paths(files)}, filename = '_path', file_row_number = true) s "
-        "join file_names n on n.path = s._path"
+def _csv_source(relation: str, layout: Layout, row: str | None = None, line: str | None = None) -> Source:
+    at = {header: f"_c{position}" for position, header in enumerate(layout.header)}
+    headers = ", ".join(literal(header) for header in layout.header)
+    # A map, since a struct would take names that differ in case for one.
+    record = f"cast(to_json(map([{headers}], [{', '.join(at.values())}])) as varchar)"
+    if len(at) < len(layout.header):
+        record = f"cast(to_json([{', '.join(f'_c{p}' for p in range(len(layout.header)))}]) as varchar)"
+    return Source(
+        relation, tuple(at[header] for header in layout.wanted), tuple(at[header] for header in layout.evolved), record, row, line
     )
 
 
-def _read_json_lines(bench: Workbench, files: Sequence[LandedFile], layout: Layout, spec: RawTableSpec) -> None:
-    _scan_text(bench, files, ["line"], f"header = false, delim = {literal(_NEVER)}, quote = '', escape = ''")
-    _number_rows(bench, "s.line", header_lines=0)
-    bench.execute("alter table incoming rename to lines")
-    bench.execute(
-        "insert into unreadable select _file, _row, 'not_json', null, left(line, 200), 'one JSON object a line', line "
-        "from lines where line is not null and not coalesce(json_valid(line) and json_type(line) = 'OBJECT', false)"
+def _json_source(relation: str, layout: Layout, spec: RawTableSpec, row: str | None = None, line: str | None = None) -> Source:
+    wanted = (*layout.wanted, *layout.evolved)
+    paths = ", ".join(literal("/" + header.replace("~", "~0").replace("/", "~1")) for header in wanted)
+    # Only an object may be searched; anything else makes the engine give up.
+    checked = f"select *, case when json_valid(_text) then json_type(_text) = 'OBJECT' else false end as _is_object from {relation}"
+    found = f"(select *, case when _is_object then json_extract_string(_text, [{paths}]) end as _found from ({checked}))"
+    values = ", ".join(
+        f"case when _found[{p}] in ({_missing(spec)}) then null else _found[{p}] end as _c{p}" for p in range(1, len(wanted) + 1)
     )
-    bench.execute("delete from lines where not coalesce(json_valid(line) and json_type(line) = 'OBJECT', false)")
-    missing = ", ".join(literal(spelling) for spelling in spec.contract.missing) or "null"
-    wanted = [*layout.columns.items(), *((header, header) for header in layout.evolved)]
-    selected = []
-    for name, header in wanted:
-        path = literal('$."' + header.replace('"', '\\"') + '"')
-        text = f"json_extract_string(line, {path})"
-        selected.append(f"case when {text} in ({missing}) then null else {text} end as {quoted(name)}")
-    bench.execute(f"create temp table incoming as select {', '.join(selected)}, _file, _row from lines")
-    bench.execute("drop table lines")
+    names = [f"_c{p}" for p in range(1, len(wanted) + 1)]
+    count = len(layout.wanted)
+    return Source(
+        f"(select *, {values} from {found})", tuple(names[:count]), tuple(names[count:]), "_text", row, line, (_NO_OBJECT,)
+    )
 
 
-def _parquet_columns(bench: Workbench, landed: LandedFile) -> list[str]:
-    try:
-        return list(bench.columns(f"read_parquet({literal(str(landed.path))})"))
-    except duckdb.Error as problem:
-        raise LandingFileError(
-            "not_parquet", "the file is not readable Parquet", place=landed.file, expected="a complete Parquet file",
-            got=str(problem).splitlines()[0], remedy="land the complete file again",
-        ) from problem  # fmt: skip
-
-
-def _json_keys(bench: Workbench, landed: LandedFile, spec: RawTableSpec) -> list[str]:
-    if landed.bytes == 0:
-        raise LandingFileError(
-            "empty_file", "the file is empty", place=f"{landed.file}:1", expected="one JSON object a line", got="0 bytes",
-            remedy="land the complete file again",
-        )  # fmt: skip
-    declared = [spec.contract.header_of(name) for name in spec.contract.columns]
-    try:
-        rows = bench.rows(
-            f"select distinct unnest(json_keys(line)) from read_csv({literal(str(landed.path))}, header = false, "
-            f"columns = {{'line': 'VARCHAR'}}, auto_detect = false, delim = {literal(_NEVER)}, quote = '', escape = '', "
-            "ignore_errors = true) where json_valid(line) and json_type(line) = 'OBJECT'"
-        )
-    except duckdb.Error as problem:
-        raise unreadable_file(landed, problem) from problem
-    # A key may be absent from an object (its value is missing then), so declared keys always count as there.
-    return declared + sorted({row[0] for row in rows} - set(declared))
-
-
-def unreadable_file(landed: LandedFile, problem: Exception) -> LandingFileError:
-    """A file on which the engine's reader gives up as a whole."""
-    said = str(problem).splitlines()[0]
-    rule, remedy = "unreadable", "land the complete file again"
-    if "GZIP" in said.upper():
-        rule = "broken_archive"
-    elif "state machine" in said:
-        rule, remedy = "broken_text", "write one kind of line ending, and double every quote inside a quoted field"
-        said = "line endings or quotes that contradict each other"
-    return LandingFileError(
-        rule, "the file cannot be read to its end", place=landed.file, expected="a complete file in the declared format",
-        got=said, remedy=remedy,
+def _parquet_source(files: Sequence[ExaminedFile], layout: Layout) -> Source:
+    at = {header: f"_c{position}" for position, header in enumerate(layout.header)}
+    renamed = ", ".join(f"{quoted(header)} as {name}" for header, name in at.items())
+    relation = (
+        f"(select {renamed}, file_index as _f, file_row_number + 1 as _row from "
+        f"read_parquet({scan_paths([file.landed for file in files])}, binary_as_string = true, file_row_number = true))"
+    )
+    native = dict(zip(layout.header, layout.native, strict=True))
+    texts = ", ".join(f"cast({name} as varchar)" for name in at.values())
+    headers = ", ".join(literal(header) for header in layout.header)
+    return Source(
+        relation, tuple(at[header] for header in layout.wanted),
+        tuple(f"cast({at[header]} as varchar)" for header in layout.evolved),
+        f"cast(to_json(map([{headers}], [{texts}])) as varchar)", "_row", "cast(null as bigint)",
+        natives=tuple(native[header] for header in layout.wanted),
     )  # fmt: skip
 
 
-def record_lines(path: Path, ordinals: Sequence[int], text: CsvFormat | JsonLinesFormat) -> dict[int, int]:
-    """Record ordinal → first physical line (1-based). Quoted line breaks make the two differ.
+def irregular_source(
+    bench: Workbench, files: Mapping[int, ExaminedFile], layout: Layout, spec: RawTableSpec
+) -> tuple[Source, dict[int, int | Exception]]:
+    """Records that the record reader found, in the table `records`; broken ones in `unreadable`.
 
-    Reads the file once more in Python, so it is called for files with bad rows only.
+    And for each file how many there are, or what kept it from being read to its end.
     """
-    import gzip
+    text = spec.format
+    assert not isinstance(text, ParquetFormat)
+    width = len(layout.header) if isinstance(text, CsvFormat) else 1
+    columns = ", ".join(f"_c{position} varchar" for position in range(width))
+    bench.execute(f"create or replace temp table records (_f bigint, _row bigint, _line bigint, {columns})")
+    bench.execute(
+        "create or replace temp table unreadable "
+        "(_f bigint, _row bigint, _line bigint, rule varchar, value varchar, expected varchar, record varchar)"
+    )
+    writer = _RecordWriter(bench)
+    counts: dict[int, int | Exception] = {}
+    for position, file in files.items():
+        try:
+            counts[position] = _write_records(writer, position, file, text, width)
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as problem:
+            counts[position] = problem
+    writer.flush()
+    if isinstance(text, JsonLinesFormat):
+        relation = "(select * rename (_c0 as _text) from records)"
+        return _json_source(relation, layout, spec, "_row", "_line"), counts
+    missing = ", ".join(
+        f"case when _c{p} in ({_missing(spec)}) then null else _c{p} end as _c{p}" for p in range(width)
+    )
+    return _csv_source(f"(select * replace ({missing}) from records)", layout, "_row", "_line"), counts
 
-    header, quote = (1, text.quote) if isinstance(text, CsvFormat) else (0, "")
-    encoding = text.encoding if isinstance(text, CsvFormat) else "utf-8"
-    wanted, found, record, inside = set(ordinals), {}, -header, False
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding=encoding, errors="replace", newline="\n") as stream:
-        for number, line in enumerate(stream, 1):
-            if not inside and line.strip("\r\n"):
-                record += 1
-                if record in wanted:
-                    found[record] = number
-            if quote and line.count(quote) % 2:
-                inside = not inside
+
+class _RecordWriter:
+    """Collects rows of `records` and `unreadable` and inserts them by the batch."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._waiting: dict[str, list[tuple[object, ...]]] = {"records": [], "unreadable": []}
+
+    def add(self, table: str, row: tuple[object, ...]) -> None:
+        rows = self._waiting[table]
+        rows.append(row)
+        if len(rows) >= _BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        for table, rows in self._waiting.items():
+            if rows:
+                columns = zip(*rows, strict=True)
+                arriving = pa.table({f"c{position}": list(column) for position, column in enumerate(columns)})
+                self._bench.connection.register("arriving", arriving)
+                self._bench.execute(f"insert into {table} select * from arriving")
+                self._bench.connection.unregister("arriving")
+                rows.clear()
+
+
+def _write_records(writer: _RecordWriter, position: int, file: ExaminedFile, text: TextFormat, width: int) -> int:
+    """How many records the file has, good and bad."""
+    row = -1 if isinstance(text, CsvFormat) else 0
+    for record in records_of(file.landed.path, text):
+        row += 1
+        if row == 0:
+            continue
+        if record.fault:
+            writer.add("unreadable", (position, row, record.line, record.fault, *_evidence(record, text, width)))
+        else:
+            writer.add("records", (position, row, record.line, *record.fields))
+    return max(row, 0)
+
+
+def _evidence(record: Record, text: TextFormat, width: int) -> tuple[str, str, str]:
+    value, expected = record.text[:200], FAULTS[record.fault]
+    if record.fault in ("too_few_fields", "too_many_fields"):
+        value, expected = f"{len(record.fields)} fields: {value}", f"{width} fields"
+    elif record.fault == "encoding":
+        expected = f"{expected} ({encoding_of(text)})"
+    return value, expected, record.text[:_MOST_TEXT]
+
+
+def lines_of(file: ExaminedFile, rows: set[int], text: TextFormat) -> dict[int, int]:
+    """Record ordinal → physical line of a file with quoted line breaks or blank lines; reads the file once more."""
+    header = 1 if isinstance(text, CsvFormat) else 0
+    found: dict[int, int] = {}
+    for ordinal, record in enumerate(records_of(file.landed.path, text), 1 - header):
+        if ordinal in rows:
+            found[ordinal] = record.line
+            if len(found) == len(rows):
+                break
     return found

@@ -11,7 +11,7 @@ from ml_assets.scoring.checks import score_checks
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec, ScoredOutputSpec
 from ml_assets.specs.times import SnapshotSpec
-from ml_assets.training.matrix import as_arrow
+from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.training_set import joined_features
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
@@ -76,7 +76,7 @@ class ScoresAsset(TableAsset):
         moments = ", ".join(f"timestamp {literal(key)}" for key in partitions)
         base = f"(select * from {self.population.quoted} where snapshot in ({moments}))"
         entity = quoted(self.model.entity)
-        table = as_arrow(bench.execute(f"{joined_features(self.model, self.sets, base)} order by b.snapshot, b.{entity}"))
+        table = arrow_rows(bench, f"{joined_features(self.model, self.sets, base)} order by b.snapshot, b.{entity}")
         matrix, unseen = version.package.encoder.encode(table)
         scores = pa.table(
             {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,6 +23,13 @@ DUCKDB_TYPES: dict[str, str] = {
 }
 
 
+# What Python's regular expressions know and the engine's (RE2) do not.
+_NOT_IN_RE2 = re.compile(r"\(\?(?:<?[=!]|P=|\(|>)|(?<!\\)(?:\\\\)*\\[1-9]")
+_DIRECTIVES = set("aAbBcdDfgGHIjmMnpSuUVwWxXyYzZ%")
+_COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+Bound = Annotated[float, Field(allow_inf_nan=False)] | str
+
+
 class ColumnSpec(Spec):
     """What a column's values must be; nulls are judged by `nullable` and `max_null_share` alone."""
 
@@ -33,11 +41,11 @@ class ColumnSpec(Spec):
     max_null_share: float | None = Field(
         default=None, ge=0, le=1, description="Largest share of missing values that the whole table may have."
     )
-    min: float | str | None = Field(default=None, description="Smallest allowed value (number, date or timestamp).")
-    max: float | str | None = Field(default=None, description="Largest allowed value (number, date or timestamp).")
+    min: Bound | None = Field(default=None, description="Smallest allowed value (number, date or timestamp).")
+    max: Bound | None = Field(default=None, description="Largest allowed value (number, date or timestamp).")
     pattern: str | None = Field(default=None, description="Regular expression that the whole text must match.")
     allowed: tuple[str | int | float | bool, ...] | None = Field(
-        default=None, description="The only values allowed, if they can be listed."
+        default=None, description="The only values allowed, if they can be listed (text and integers)."
     )
     max_length: int | None = Field(default=None, ge=1, description="Most characters a text may have.")
     format: str | None = Field(
@@ -56,33 +64,66 @@ class ColumnSpec(Spec):
                 re.compile(value)
             except re.error as problem:
                 raise ValueError(f"pattern {value!r} is not a regular expression: {problem}") from problem
+            unknown = _NOT_IN_RE2.search(value)
+            if unknown:
+                raise ValueError(f"pattern {value!r} uses {unknown.group()!r}: look-around and back references are not supported (RE2)")
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _format_reads_a_day(cls, value: str | None) -> str | None:
+        if value is not None:
+            unknown = [f"%{letter}" for letter in re.findall(r"%-?(.?)", value) if letter not in _DIRECTIVES]
+            if unknown:
+                raise ValueError(f"format {value!r} has unknown directives {unknown}: write it as for strptime, such as '%d/%m/%Y %H:%M'")
+            if not re.search(r"%-?[YycxG]", value):
+                raise ValueError(f"format {value!r} reads no year: write it as for strptime, such as '%d/%m/%Y %H:%M'")
         return value
 
     @model_validator(mode="after")
     def _rules_fit_type(self) -> ColumnSpec:
-        if self.pattern is not None and self.type != "string":
-            raise ValueError(f"pattern applies to type string, not {self.type}")
-        if self.max_length is not None and self.type != "string":
-            raise ValueError(f"max_length applies to type string, not {self.type}")
-        if self.format is not None and self.type not in ("date", "timestamp"):
-            raise ValueError(f"format applies to date and timestamp, not {self.type}")
-        for bound in (self.min, self.max):
-            self._check_bound(bound)
-        if isinstance(self.min, float) and isinstance(self.max, float) and self.min > self.max:
+        for word, value, types in (
+            ("pattern", self.pattern, ("string",)), ("max_length", self.max_length, ("string",)),
+            ("format", self.format, ("date", "timestamp")), ("allowed", self.allowed, ("string", "integer")),
+        ):  # fmt: skip
+            if value is not None and self.type not in types:
+                raise ValueError(f"{word} applies to {' and '.join(types)}, not {self.type}")
+        lowest, highest = self._comparable("min", self.min), self._comparable("max", self.max)
+        if lowest is not None and highest is not None and lowest > highest:
             raise ValueError(f"min {self.min} is above max {self.max}: no value could pass")
-        if self.allowed is not None and not self.allowed:
-            raise ValueError("allowed is an empty list: no value could pass; leave it out to allow every value")
+        self._check_allowed()
         return self
 
-    def _check_bound(self, bound: float | str | None) -> None:
-        if bound is None:
+    def _check_allowed(self) -> None:
+        if self.allowed is None:
             return
+        if not self.allowed:
+            raise ValueError("allowed is an empty list: no value could pass; leave it out to allow every value")
+        wanted: type = str if self.type == "string" else int
+        wrong = [value for value in self.allowed if not isinstance(value, wanted) or isinstance(value, bool)]
+        if wrong:
+            how = "quote them (YAML takes NO for false and 007 for a number)" if wanted is str else "write whole numbers"
+            raise ValueError(f"allowed values {wrong} are no {self.type}s: {how}")
+
+    def _comparable(self, word: str, bound: float | str | None) -> float | None:
+        """A bound as a number of its own kind; moments are naive UTC."""
+        if bound is None:
+            return None
         if self.type in ("string", "boolean"):
             raise ValueError(f"min and max do not apply to type {self.type}")
         temporal = self.type in ("date", "timestamp")
         if temporal != isinstance(bound, str):
             wanted = "a quoted date such as '2011-01-31'" if temporal else "a number"
-            raise ValueError(f"bound {bound!r} of a {self.type} column must be {wanted}")
+            raise ValueError(f"{word} {bound!r} of a {self.type} column must be {wanted}")
+        if not isinstance(bound, str):
+            return bound
+        try:
+            moment = datetime.fromisoformat(bound)
+        except ValueError as problem:
+            raise ValueError(f"{word} {bound!r} is not a {self.type}: write '2011-01-31' or '2011-01-31 08:26:00'") from problem
+        if moment.tzinfo is not None or (self.type == "date" and len(bound) > len("2011-01-31")):
+            raise ValueError(f"{word} {bound!r} must be a {self.type} without a zone: write '2011-01-31', in UTC")
+        return moment.replace(tzinfo=UTC).timestamp()
 
     @property
     def duckdb_type(self) -> str:
@@ -120,6 +161,12 @@ class ContractSpec(Spec):
         reserved = [name for name in self.columns if name.startswith("_")]
         if reserved:
             raise ValueError(f"column names must not begin with an underscore (provenance columns do): {reserved}")
+        odd = [name for name in self.columns if not _COLUMN_NAME.fullmatch(name)]
+        if odd:
+            raise ValueError(f"column names {odd}: use letters, digits and underscores, and give the file's header as `source`")
+        alike = sorted({n for n in self.columns if [c.casefold() for c in self.columns].count(n.casefold()) > 1})
+        if alike:
+            raise ValueError(f"column names {alike} differ in case only, which SQL does not tell apart")
         sources = [spec.source or name for name, spec in self.columns.items()]
         repeated = sorted({s for s in sources if sources.count(s) > 1})
         if repeated:

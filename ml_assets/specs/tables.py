@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -19,6 +20,16 @@ def _valid_sql_path(value: str) -> str:
     return value
 
 
+def _valid_glob(value: str) -> str:
+    path = PurePosixPath(value)
+    if not value.strip() or path.is_absolute() or ".." in path.parts or "\\" in value:
+        raise ValueError(
+            f"{value!r} is not a glob of landing files: give it relative to the landing folder, with forward slashes and without '..', such as 'orders/*.csv'"
+        )
+    return value
+
+
+LandingGlob = Annotated[str, AfterValidator(_valid_glob)]
 SqlPath = Annotated[str, AfterValidator(_valid_sql_path)]
 
 
@@ -26,10 +37,22 @@ class CsvFormat(Spec):
     """Delimited text, one header line; `.gz` is unpacked."""
 
     kind: Literal["csv"] = "csv"
-    delimiter: str = Field(default=",", min_length=1, max_length=1, description="Field separator.")
-    quote: str = Field(default='"', min_length=1, max_length=1, description="Quote character, doubled to escape.")
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="Field separator, one ASCII character.")
+    quote: str = Field(
+        default='"', min_length=1, max_length=1, description="Quote character (ASCII), doubled to escape."
+    )
     encoding: Literal["utf-8", "latin-1", "utf-16"] = Field(default="utf-8", description="Text encoding.")
     decimal: Literal[".", ","] = Field(default=".", description="Decimal separator of numbers.")
+
+
+    @model_validator(mode="after")
+    def _marks_can_be_told_apart(self) -> CsvFormat:
+        for word, mark in (("delimiter", self.delimiter), ("quote", self.quote)):
+            if not mark.isascii() or mark in "\r\n\0" or mark.isalnum() or (word == "quote" and mark.isspace()):
+                raise ValueError(f"{word} {mark!r} must be one ASCII character that is no letter, digit or line break")
+        if self.delimiter == self.quote:
+            raise ValueError(f"delimiter and quote are both {self.quote!r}: fields could not be told apart")
+        return self
 
 
 class ParquetFormat(Spec):
@@ -54,6 +77,14 @@ class ReferenceSpec(Spec):
     to: str = Field(description="The other table, as `schema.table`.")
     to_columns: tuple[str, ...] = Field(default=(), description="Its columns; by default of the same names.")
     severity: Severity = Field(default="error", description="Severity of the check.")
+
+    @model_validator(mode="after")
+    def _columns_pair_up(self) -> ReferenceSpec:
+        if self.to_columns and len(self.to_columns) != len(self.columns):
+            raise ValueError(f"columns {list(self.columns)} and to_columns {list(self.to_columns)} differ in number: name one for one")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", self.to):
+            raise ValueError(f"to {self.to!r} names no table: write schema.table, such as raw.products")
+        return self
 
 
 class VolumeSpec(Spec):
@@ -85,7 +116,7 @@ class TableSpec(Described):
 class RawTableSpec(TableSpec):
     """Landing files → `raw.<name>` and `raw.<name>__quarantine`."""
 
-    files: str = Field(description="Glob of the landing files, relative to the use case's landing folder.")
+    files: LandingGlob = Field(description="Glob of the landing files, relative to the use case's landing folder.")
     format: FileFormat = Field(default=CsvFormat(), description="How the files are written.")
     contract: ContractSpec = Field(description="What the rows must be.")
     repeated_rows: Literal["ignore", "warn", "error"] = Field(
@@ -102,9 +133,10 @@ class RawTableSpec(TableSpec):
                 raise ValueError(f"{role} names column {name!r}, which the contract does not declare")
             if name is not None and self.contract.columns[name].type not in ("timestamp", "date"):
                 raise ValueError(f"{role} column {name!r} must have type timestamp or date")
-        unknown = [name for name in self.key if name not in self.contract.columns]
-        if unknown:
-            raise ValueError(f"key names columns that the contract does not declare: {unknown}")
+        for role, names in (("key", self.key), *(("references", reference.columns) for reference in self.references)):
+            unknown = [name for name in names if name not in self.contract.columns]
+            if unknown:
+                raise ValueError(f"{role} names columns that the contract does not declare: {unknown}")
         if self.freshness is not None and self.event_time is None:
             raise ValueError("freshness is judged by event time: declare event_time, or leave freshness out")
         return self

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version as package_version
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec
-from ml_assets.training.estimators import Constant, Linear, OneRule, fit_lightgbm
-from ml_assets.training.matrix import Encoder, as_arrow
+from ml_assets.training.baselines import Constant, OneRule
+from ml_assets.training.estimators import Rows, fit_lightgbm
+from ml_assets.training.linear import Linear
+from ml_assets.training.matrix import Encoder, arrow_rows
 from ml_assets.training.model_checks import model_checks
 from ml_assets.training.package import CANDIDATE, Package, hashes_of
 from ml_assets.training.training_set import feature_columns
@@ -24,7 +28,7 @@ from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
 
-_PACKAGES = ("lightgbm", "numpy", "scikit-learn", "duckdb", "pyarrow")
+_PACKAGES = ("lightgbm", "numpy", "duckdb", "pyarrow")
 VERSION_COLUMNS = "version integer, package_sha256 varchar, trained_at timestamp, manifest json, files map(varchar, varchar)"
 
 
@@ -81,29 +85,30 @@ class ModelAsset(TableAsset):
 
     def _fit(self, bench: Workbench) -> tuple[Package, dict[str, Any]]:
         features = tuple(self.features)
-        tables = {part: self._part(bench, f"part = '{part}'") for part in ("train", "validation")}
-        encoder = Encoder.fit(tables["train"], features, self.spec.categorical)
-        rows = {part: encoder.rows(table) for part, table in tables.items()}
-        until = f"snapshot <= (select max(snapshot) from {self.training.quoted} where part = 'validation')"
-        refit = encoder.rows(self._part(bench, until)) if self.spec.estimator.refit else None
+        table = self._rows_until_test(bench)
+        trains, validates = (table[name].to_numpy() for name in ("trains", "validates"))
+        encoder = Encoder.fit(table.filter(table["trains"]), features, self.spec.categorical, self.place)
+        everything = encoder.rows(table)
+        learnt = everything if self.spec.estimator.refit else _chosen(everything, trains)
+        searched = None
+        if self.spec.estimator.early_stopping_rounds is not None:
+            searched = (_chosen(everything, trains), _chosen(everything, validates))
         categorical = encoder.categorical_positions
-        candidate, facts = fit_lightgbm(rows["train"], rows["validation"], refit, features, categorical, self.spec.estimator)
-        learnt = refit or rows["train"]
+        candidate, facts = fit_lightgbm(learnt, self.spec.estimator, categorical, searched=searched, place=self.place)
         rule = OneRule.fit(*learnt, features)
-        baselines = {
-            "constant": Constant.fit(learnt[1]),
-            "one_rule": rule,
-            "linear": Linear.fit(*learnt, categorical, self.spec.estimator.seed),
-        }
+        baselines = {"constant": Constant.fit(learnt[1]), "one_rule": rule, "linear": Linear.fit(*learnt, categorical)}
         return Package(encoder, {CANDIDATE: candidate, **baselines}), {
             **facts, "features": len(features), "rows_trained_on": len(learnt[1]), "rule_feature": rule.feature,
         }  # fmt: skip
 
-    def _part(self, bench: Workbench, condition: str) -> pa.Table:
-        columns = ", ".join(quoted(name) for name in (*self.features, "label"))
-        entity = quoted(self.spec.entity)
-        return as_arrow(
-            bench.execute(f"select {columns} from {self.training.quoted} where {condition} order by snapshot, {entity}")
+    def _rows_until_test(self, bench: Workbench) -> pa.Table:
+        """Features, label and part of every row up to the last validation snapshot, oldest first."""
+        columns = ", ".join(quoted(name) for name in self.features)
+        return arrow_rows(
+            bench,
+            f"select {columns}, label, part = 'train' as trains, part = 'validation' as validates from {self.training.quoted} "
+            f"where snapshot <= (select max(snapshot) from {self.training.quoted} where part = 'validation') "
+            f"order by snapshot, {quoted(self.spec.entity)}",
         )
 
     def _manifest(
@@ -124,3 +129,7 @@ class ModelAsset(TableAsset):
     @property
     def checks(self) -> tuple[Check, ...]:
         return model_checks(self.spec)
+
+
+def _chosen(rows: Rows, wanted: npt.NDArray[np.bool_]) -> Rows:
+    return np.asfortranarray(rows[0][wanted]), rows[1][wanted]

@@ -6,7 +6,7 @@ import numpy as np
 
 from ml_assets.errors import PackageError
 from ml_assets.specs.models import ModelSpec
-from ml_assets.training.matrix import as_arrow
+from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.names import TableName, quoted
@@ -30,8 +30,8 @@ def _package_check(spec: ModelSpec) -> Check:
         except PackageError as problem:
             return [CheckFinding(name, "failed", str(problem))]
         training = TableName("training", spec.name)
-        rows = as_arrow(
-            scope.bench.execute(f"select * from {training.quoted} where part = 'test' order by snapshot, {quoted(spec.entity)} limit {_SAMPLE_ROWS}")
+        rows = arrow_rows(
+            scope.bench, f"select * from {training.quoted} where part = 'test' order by snapshot, {quoted(spec.entity)} limit {_SAMPLE_ROWS}"
         )
         matrix, _ = version.package.encoder.encode(rows)
         wrong = {

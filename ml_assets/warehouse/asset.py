@@ -22,6 +22,8 @@ from ml_assets.warehouse.manifest import (
     UNPARTITIONED,
     ManifestRow,
     begin_batch,
+    content_of,
+    correct_contents,
     manifest_of,
     partition_contents,
     record,
@@ -41,7 +43,10 @@ def _silent(_label: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a step may use of the world: the warehouse, a clock that was read once, and two ways to speak."""
+    """What a step may use of the world: the warehouse, a clock that was read once, and two ways to speak.
+
+    `retrain` makes training sets due whatever their schedule says.
+    """
 
     warehouse: Warehouse
     home: Home
@@ -51,6 +56,7 @@ class RunContext:
     run_id: str = ""
     log: Callable[[str], None] = print
     progress: Progress = _silent
+    retrain: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,7 @@ class TableAsset(ABC):
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         """Inside a reading block: make the rows of these partitions, without writing to the warehouse."""
 
-    def after_write(self, bench: Workbench, context: RunContext, staged: Staged) -> None:
+    def after_write(self, bench: Workbench, context: RunContext, staged: Staged) -> None:  # noqa: B027 (a hook)
         """Inside the commit, after the table was written: keep further books in the same transaction."""
 
     def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
@@ -211,7 +217,7 @@ class TableAsset(ABC):
         if self.snapshots is None:
             return {UNPARTITIONED: relation_content(bench, staged.relation)}
         found = partition_contents(bench, staged.relation, SNAPSHOT_COLUMN)
-        return {key: found.get(key, (0, "0:empty")) for key in partitions}
+        return {key: found.get(key, (0, content_of(0, 0))) for key in partitions}
 
     def _write(
         self, bench: Workbench, context: RunContext, staged: Staged, contents: Mapping[str, tuple[int, str]]
@@ -222,8 +228,9 @@ class TableAsset(ABC):
         )  # fmt: skip
         if self.snapshots is None:
             bench.replace_table(self.name, staged.relation)
-        else:
-            bench.replace_rows(self.name, staged.relation, SNAPSHOT_COLUMN, list(contents))
+        elif bench.replace_rows(self.name, staged.relation, SNAPSHOT_COLUMN, list(contents)):
+            rewritten = partition_contents(bench, self.name.quoted, SNAPSHOT_COLUMN)
+            correct_contents(bench, self.name, {key: found for key, found in rewritten.items() if key not in contents})
         self.after_write(bench, context, staged)
         return batch
 

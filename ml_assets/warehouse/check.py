@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ml_assets.errors import shortened
 from ml_assets.specs.base import Severity
 from ml_assets.warehouse.manifest import UNPARTITIONED
 from ml_assets.warehouse.names import TableName, literal, quoted
@@ -41,9 +42,14 @@ class CheckScope:
         return f"strftime({quoted(self.partition_column)}, '%Y-%m-%d')"
 
     def evidence(self, query: str) -> list[dict[str, Any]]:
-        """At most `MAX_EVIDENCE_ROWS` rows of `query`, personal data masked."""
+        """At most `MAX_EVIDENCE_ROWS` rows of `query`, personal data masked, long texts shortened."""
         rows = self.bench.records(f"select * from ({query}) limit {MAX_EVIDENCE_ROWS}")
-        return [{k: "(personal data)" if k in self.hidden and v is not None else v for k, v in r.items()} for r in rows]
+        return [{name: self._shown(name, value) for name, value in row.items()} for row in rows]
+
+    def _shown(self, name: str, value: object) -> object:
+        if name in self.hidden and value is not None:
+            return "(personal data)"
+        return shortened(value) if isinstance(value, str) else value
 
     def grouped(self, expressions: Mapping[str, str], relation: str | None = None) -> dict[str, dict[str, Any]]:
         """Aggregates by partition key, in one scan; partitions without rows are left out."""

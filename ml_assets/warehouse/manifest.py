@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -110,17 +110,35 @@ def begin_batch(
     bench.execute(
         "insert into wh.ops.batches values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [batch, str(name), partitions, rows, run_id, naive_utc(clock_time), naive_utc(datetime.now(UTC)),
-         bench.warehouse.lock.waited_seconds, version],
+         bench.lock_wait_seconds, version],
     )  # fmt: skip
     return batch
 
 
 def record(bench: Workbench, rows: Iterable[ManifestRow]) -> None:
     """Inside a commit: these partitions are now as described."""
-    values = [
-        [row.asset, row.partition, json.dumps(row.inputs, sort_keys=True), row.logic, row.rows, row.content, row.batch,
-         naive_utc(row.made_at), row.seconds, row.note]
-        for row in rows
-    ]  # fmt: skip
-    if values:
-        bench.connection.executemany("insert or replace into wh.ops.manifest values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    insert_rows(
+        bench, "ops.manifest",
+        [
+            [row.asset, row.partition, json.dumps(row.inputs, sort_keys=True), row.logic, row.rows, row.content, row.batch,
+             naive_utc(row.made_at), row.seconds, row.note]
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def insert_rows(bench: Workbench, table: str, rows: Sequence[Sequence[object]]) -> None:
+    """Inside a commit: insert or replace rows of a book (`ops.…`), in one statement rather than one a row."""
+    if rows:
+        unnested = ", ".join("unnest(?)" for _ in rows[0])
+        bench.execute(f"insert or replace into wh.{table} select {unnested}", [list(column) for column in zip(*rows, strict=True)])
+
+
+def correct_contents(bench: Workbench, name: TableName, contents: Mapping[str, tuple[int, str]]) -> None:
+    """Inside a commit: rows that stay got other columns, so their manifest rows get the content they have now."""
+    bench.execute(
+        "update wh.ops.manifest set rows = n.rows, content = n.content from "
+        "(select unnest(?) as partition, unnest(?) as rows, unnest(?) as content) n "
+        "where asset = ? and manifest.partition = n.partition",
+        [list(contents), [rows for rows, _ in contents.values()], [content for _, content in contents.values()], str(name)],
+    )

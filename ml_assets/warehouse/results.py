@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from ml_assets.warehouse.manifest import UNPARTITIONED, naive_utc
+from ml_assets.warehouse.manifest import UNPARTITIONED, insert_rows, naive_utc
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
@@ -50,9 +50,7 @@ def record_findings(
              contents.get(finding.partition, ""), finding.summary, json.dumps(dict(finding.numbers), default=str),
              json.dumps([dict(row) for row in finding.evidence], default=str), naive_utc(now)]
         )  # fmt: skip
-    if values:
-        marks = ", ".join("?" * 12)
-        bench.connection.executemany(f"insert or replace into wh.ops.checks values ({marks})", values)
+    insert_rows(bench, "ops.checks", values)
 
 
 def blocking_failures(bench: Workbench, names: Iterable[TableName]) -> list[tuple[str, str, str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from math import log1p
 
 from ml_assets.specs.base import Severity
@@ -48,8 +49,8 @@ def column_rules(columns: Mapping[str, ColumnSpec]) -> list[RowRule]:
                 ("pattern", f"not regexp_full_match({column}, {literal(spec.pattern)})", f"matching {spec.pattern}")
             )
         if spec.allowed is not None:
-            values = ", ".join(literal(str(value)) for value in spec.allowed)
-            found.append(("allowed", f"cast({column} as varchar) not in ({values})", f"one of {list(spec.allowed)}"))
+            values = ", ".join(f"cast({literal(str(value))} as {spec.duckdb_type})" for value in spec.allowed)
+            found.append(("allowed", f"{column} not in ({values})", f"one of {list(spec.allowed)}"))
         if spec.max_length is not None:
             found.append(("max_length", f"length({column}) > {spec.max_length}", f"at most {spec.max_length} characters"))
         if spec.type == "float":
@@ -67,7 +68,8 @@ def column_checks(columns: Mapping[str, ColumnSpec]) -> tuple[Check, ...]:
     rules = column_rules(columns)
     checks = [_contract_check(rules)] if rules else []
     limits = {n: c.max_null_share for n, c in columns.items() if c.max_null_share is not None}
-    return (*checks, *([null_share_check(limits)] if limits else []))
+    soft = frozenset(name for name in limits if columns[name].severity == "warn")
+    return (*checks, *([null_share_check(limits, soft)] if limits else []))
 
 
 def _contract_check(rules: Sequence[RowRule]) -> Check:
@@ -105,9 +107,10 @@ def _bad_rows(scope: CheckScope, key: str, rules: Sequence[RowRule]) -> list[dic
     )
 
 
-def null_share_check(limits: Mapping[str, float], severity: Severity = "error") -> Check:
-    """Missing values stay within the declared share of each column."""
+def null_share_check(limits: Mapping[str, float], soft: frozenset[str] = frozenset()) -> Check:
+    """Missing values stay within the declared share of each column; `soft` columns are reported and fail nothing."""
     name = "missing_values_stay_within_limits"
+    hard = limits.keys() - soft or limits.keys()
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
         counted = scope.grouped({column: f"avg(({quoted(column)} is null)::int)" for column in limits})
@@ -117,14 +120,14 @@ def null_share_check(limits: Mapping[str, float], severity: Severity = "error") 
             said = "; ".join(f"{c}: {share:.1%} missing, limit {limits[c]:.1%}" for c, share in over.items())
             findings.append(
                 CheckFinding.judged(
-                    name, not over, said or "all shares within limits", partition=key,
+                    name, not hard & over.keys(), said or "all shares within limits", partition=key,
                     numbers={f"{c}.null_share": row[c] for c in limits},
                 )
             )  # fmt: skip
         return findings
 
     listed = ", ".join(f"{c} ≤ {limit:.0%}" for c, limit in limits.items())
-    return Check(name, "DQ003", f"Share of missing values: {listed}.", judge, severity)
+    return Check(name, "DQ003", f"Share of missing values: {listed}.", judge, "error" if limits.keys() - soft else "warn")
 
 
 def unique_check(columns: Sequence[str], code: str = "DQ002", severity: Severity = "error") -> Check:
@@ -134,10 +137,14 @@ def unique_check(columns: Sequence[str], code: str = "DQ002", severity: Severity
     absent = " or ".join(f"{quoted(column)} is null" for column in columns)
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
-        repeated = f"select {scope.key_sql} as partition_key, {listed}, count(*) as rows from {scope.relation} group by all having count(*) > 1"
+        # Rows without key are bad however often they stand there, so they are listed from the first on.
+        repeated = (
+            f"select {scope.key_sql} as partition_key, {listed}, count(*) as rows from {scope.relation} "
+            f"group by all having count(*) > 1 or {absent}"
+        )
         surplus = {
             row["partition_key"]: row["surplus"]
-            for row in scope.bench.records(f"select partition_key, sum(rows - 1)::bigint as surplus from ({repeated}) group by 1")
+            for row in scope.bench.records(f"select partition_key, sum(rows - 1)::bigint as surplus from ({repeated}) where not ({absent}) group by 1")
         }
         counted = scope.grouped({"missing": f"count(*) filter (where {absent})"})
         findings = []
@@ -148,7 +155,9 @@ def unique_check(columns: Sequence[str], code: str = "DQ002", severity: Severity
                 CheckFinding.judged(
                     name, wrong == 0, said if wrong else f"{row['rows']} rows, all different", partition=key,
                     numbers={"rows": row["rows"], "repeated": int(surplus.get(key, 0)), "missing": row["missing"]},
-                    evidence=scope.evidence(f"select * from ({repeated}) where partition_key = {literal(key)}") if wrong else (),
+                    evidence=scope.evidence(
+                        f"select * exclude (partition_key) from ({repeated}) where partition_key = {literal(key)} order by all"
+                    ) if wrong else (),
                 )
             )  # fmt: skip
         return findings
@@ -157,11 +166,11 @@ def unique_check(columns: Sequence[str], code: str = "DQ002", severity: Severity
 
 
 def repeated_rows_check(columns: Sequence[str], severity: Severity, max_share: float) -> Check:
-    """Rows that repeat an earlier one in all declared columns stay a small share."""
+    """Rows that repeat an earlier one in all of `columns` (none given: all there are) stay a small share."""
     name = "few_rows_are_repeated"
-    listed = ", ".join(quoted(column) for column in columns)
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
+        listed = ", ".join(quoted(column) for column in columns or scope.bench.columns(scope.relation))
         groups = f"select {listed}, count(*) as times from {scope.relation} group by all having count(*) > 1"
         rows = int(scope.bench.value(f"select count(*) from {scope.relation}"))
         if rows == 0:
@@ -172,7 +181,7 @@ def repeated_rows_check(columns: Sequence[str], severity: Severity, max_share: f
             CheckFinding.judged(
                 name, share <= max_share, f"{surplus} of {rows} rows repeat another ({share:.2%}, limit {max_share:.2%})",
                 numbers={"rows": rows, "groups": found, "repeated": surplus, "share": share},
-                evidence=scope.evidence(f"{groups} order by times desc, all") if share > max_share else (),
+                evidence=scope.evidence(f"{groups} order by times desc, {listed}") if share > max_share else (),
             )
         ]  # fmt: skip
 
@@ -180,27 +189,28 @@ def repeated_rows_check(columns: Sequence[str], severity: Severity, max_share: f
 
 
 def volume_check(volume: VolumeSpec, event_time: str | None = None) -> Check:
-    """Rows of each partition, or of the newest event day, against the table's own earlier ones.
+    """Rows of each partition, or of the newest complete event day, against the table's own earlier ones.
 
-    Distance is |log(1 + rows) - median| over 1.4826 × the median absolute deviation (at least 0.05) of the logs of up
-    to `volume.history` earlier periods; with fewer than four of them the check does not apply.
+    Distance is |log(1 + rows) - median| over 1.4826 times the median absolute deviation (at least 0.05) of the logs of
+    up to `volume.history` earlier periods; with fewer than four of them the check does not apply. The day of the clock
+    is not over and never judged; days without rows are a matter of freshness.
     """
     name = "volume_is_as_usual"
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
-        if scope.partition_column is not None:
-            period = f"strftime({quoted(scope.partition_column)}, '%Y-%m-%d')"
-        else:
-            period = f"strftime({quoted(event_time or '')}, '%Y-%m-%d')"
+        partitioned = scope.partition_column is not None
+        period = f"strftime({quoted(scope.partition_column or event_time or '')}, '%Y-%m-%d')"
+        today = scope.now.astimezone(UTC).strftime("%Y-%m-%d")
+        complete = "period is not null" if partitioned else f"period < {literal(today)}"
         counts = dict(
-            scope.bench.rows(f"select {period} as period, count(*) from {scope.table.quoted} where period is not null group by 1 order by 1")
+            scope.bench.rows(f"select {period} as period, count(*) from {scope.table.quoted} where {complete} group by 1 order by 1")
         )
         periods = list(counts)
-        asked = list(scope.partitions) if scope.partition_column is not None else periods[-1:]
+        asked = list(scope.partitions) if partitioned else periods[-1:]
         findings = []
         for key in asked:
             earlier = [counts[p] for p in periods if p < key][-volume.history :]
-            target = key if scope.partition_column is not None else UNPARTITIONED
+            target = key if partitioned else UNPARTITIONED
             findings.append(_volume_finding(name, target, key, counts.get(key, 0), earlier, volume.tolerance))
         return findings
 
@@ -248,19 +258,19 @@ def reference_check(reference: ReferenceSpec, position: int) -> Check:
     return Check(name, "DQ005", f"({', '.join(reference.columns)}) exists in {other}.", judge, reference.severity)
 
 
-def schema_check(columns: Mapping[str, ColumnSpec]) -> Check:
-    """Declared columns exist with their types; others are named."""
+def schema_check(columns: Mapping[str, ColumnSpec], *, complete: bool = True) -> Check:
+    """Declared columns exist with their types; others are named, and fail where the declaration is `complete`."""
     name = "columns_are_as_declared"
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
         found = {c: t for c, t in scope.bench.columns(scope.table.quoted).items() if not c.startswith("_")}
         missing = sorted(set(columns) - set(found))
-        retyped = [f"{c}: {found[c]}, declared {s.duckdb_type}" for c, s in columns.items() if c in found and found[c] != s.duckdb_type]
+        retyped = [f"{c}: {found[c]}, declared {s.duckdb_type}" for c, s in columns.items() if c in found and _family(found[c]) != _family(s.duckdb_type)]
         extra = sorted(set(found) - set(columns))
         parts = [f"missing {missing}"] * bool(missing) + [f"other type {retyped}"] * bool(retyped) + [f"undeclared {extra}"] * bool(extra)
         return [
             CheckFinding.judged(
-                name, not (missing or retyped or extra), "; ".join(parts) or f"{len(found)} columns as declared",
+                name, not (missing or retyped or (complete and extra)), "; ".join(parts) or f"{len(found)} columns as declared",
                 numbers={"columns": len(found), "missing": len(missing), "retyped": len(retyped), "undeclared": len(extra)},
             )
         ]  # fmt: skip
@@ -268,17 +278,25 @@ def schema_check(columns: Mapping[str, ColumnSpec]) -> Check:
     return Check(name, "DQ007", "The table has the declared columns and types.", judge, "warn")
 
 
-def table_checks(spec: SqlTableSpec | RawTableSpec, columns: Mapping[str, ColumnSpec], name: TableName) -> tuple[Check, ...]:
+def _family(kind: str) -> str:
+    """A type without its width: INTEGER and HUGEINT, or DECIMAL(12,3) and DECIMAL(18,4), are one kind of number."""
+    plain = kind.partition("(")[0]
+    return "INTEGER" if plain.endswith(("INT", "INTEGER")) else "DOUBLE" if plain == "FLOAT" else plain
+
+
+def table_checks(spec: SqlTableSpec | RawTableSpec, columns: Mapping[str, ColumnSpec]) -> tuple[Check, ...]:
     """The checks of an unpartitioned table, as its declaration asks for them."""
     checks: list[Check] = []
     if spec.key:
         checks.append(unique_check(spec.key))
     checks += column_checks(columns)
     if columns:
-        checks.append(schema_check(columns))
+        checks.append(schema_check(columns, complete=isinstance(spec, RawTableSpec)))
     if spec.repeated_rows != "ignore":
         share = spec.max_repeated_share if isinstance(spec, RawTableSpec) else 0.0
-        checks.append(repeated_rows_check(list(columns), spec.repeated_rows, share))
+        # The declared columns of a raw table are all but provenance, which tells every row apart.
+        compared = tuple(columns) if isinstance(spec, RawTableSpec) else ()
+        checks.append(repeated_rows_check(compared, spec.repeated_rows, share))
     if spec.event_time is not None:
         checks.append(volume_check(spec.volume, spec.event_time))
         if spec.freshness is not None:

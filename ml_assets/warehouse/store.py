@@ -7,23 +7,26 @@ while reading and writable during a commit, so that what was computed goes strai
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import duckdb
 
 from ml_assets.errors import WarehouseError, WarehouseLockedError
-from ml_assets.warehouse.lock import WarehouseLock
+from ml_assets.warehouse.lock import WarehouseLock, hold_off_foreign_writers
 from ml_assets.warehouse.names import SCHEMAS, TableName, literal, quoted
 from ml_assets.warehouse.operations_schema import OPERATIONS_DDL
+from ml_assets.warehouse.scratch import Scratch
 
 DEFAULT_DEADLINE_SECONDS = 300.0
+_FOREIGN_POLL_SECONDS = 0.05
+# What DuckDB says when another process, or another engine of this process, has the file open.
+_HELD_ELSEWHERE = re.compile(r"Could not set lock on file|Unique file handle conflict")
 
 
 @dataclass(frozen=True)
@@ -42,29 +45,27 @@ class Warehouse:
         self.path = path
         self.settings = settings or EngineSettings()
         self.lock = WarehouseLock(path, self.settings.deadline_seconds)
-        self._scratch = scratch
+        self.scratch = Scratch(scratch)
 
     @contextmanager
     def workbench(self, threads: int | None = None) -> Iterator[Workbench]:
         """A fresh in-memory engine with its own spill folder, removed afterwards."""
         if not self.path.exists():
             self._create()
-        folder = self._scratch / f"{os.getpid()}-{uuid4().hex[:8]}"
-        folder.mkdir(parents=True)
-        connection = duckdb.connect(
-            config={
-                "memory_limit": self.settings.memory_limit,
-                "threads": threads or self.settings.threads,
-                "temp_directory": str(folder),
-                "autoinstall_known_extensions": False,
-                "TimeZone": "UTC",
-            }
-        )
-        try:
-            yield Workbench(self, connection, folder)
-        finally:
-            connection.close()
-            shutil.rmtree(folder, ignore_errors=True)
+        with self.scratch.folder() as folder:
+            connection = duckdb.connect(
+                config={
+                    "memory_limit": self.settings.memory_limit,
+                    "threads": threads or self.settings.threads,
+                    "temp_directory": str(folder),
+                    "autoinstall_known_extensions": False,
+                    "TimeZone": "UTC",
+                }
+            )
+            try:
+                yield Workbench(self, connection, folder)
+            finally:
+                connection.close()
 
     @contextmanager
     def reading(self, threads: int | None = None) -> Iterator[Workbench]:
@@ -83,6 +84,7 @@ class Warehouse:
         with self.lock.exclusive():
             if self.path.exists():
                 return
+            self._clear_remains()
             # Built beside and renamed, so that a reader never meets a file without its schemas.
             unfinished = self.path.with_suffix(f".new-{os.getpid()}")
             with duckdb.connect(str(unfinished)) as connection:
@@ -91,15 +93,13 @@ class Warehouse:
                 connection.execute(OPERATIONS_DDL)
             unfinished.rename(self.path)
 
-    def sweep_scratch(self) -> int:
-        """Remove spill folders of processes that no longer live; how many."""
-        removed = 0
-        for folder in self._scratch.glob("*-*"):
-            pid = folder.name.partition("-")[0]
-            if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc").exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                removed += 1
-        return removed
+    def _clear_remains(self) -> None:
+        """Beside a file that is not there yet: what a killed creator left, and the log of a file that was moved away."""
+        for left in self.path.parent.glob(f"{self.path.stem}.new-*"):
+            left.unlink()
+        log = self.path.with_name(f"{self.path.name}.wal")
+        if log.exists():
+            log.rename(log.with_name(f"{log.name}.orphaned"))
 
 
 class Workbench:
@@ -109,7 +109,9 @@ class Workbench:
         self.warehouse = warehouse
         self.connection = connection
         self.folder = folder
+        self.lock_wait_seconds = 0.0
         self._attached = 0
+        self._guard: int | None = None
 
     def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
         return self.connection.execute(sql, parameters) if parameters is not None else self.connection.execute(sql)
@@ -135,6 +137,8 @@ class Workbench:
             if self._attached:
                 yield
                 return
+            if self.warehouse.lock.is_writing:
+                raise RuntimeError("reading with a second workbench inside a commit: read before it, or with its own")
             self._attach("READ_ONLY")
             try:
                 yield
@@ -144,14 +148,18 @@ class Workbench:
     @contextmanager
     def committing(self) -> Iterator[None]:
         """One exclusive transaction: all of the block's writes to `wh`, or none."""
+        asked = time.monotonic()
         with self.warehouse.lock.exclusive():
             self._attach("READ_WRITE")
+            self.lock_wait_seconds = time.monotonic() - asked
             try:
                 self.execute("begin transaction")
                 try:
                     yield
                 except BaseException:
-                    self.execute("rollback")
+                    # A transaction that the engine itself gave up cannot be rolled back; the first error is the one to tell.
+                    with suppress(duckdb.Error):
+                        self.execute("rollback")
                     raise
                 self.execute("commit")
             finally:
@@ -173,31 +181,35 @@ class Workbench:
         """Inside a commit: the table becomes exactly `relation`."""
         self.execute(f"create or replace table {name.quoted} as select * from {relation}")
 
-    def replace_rows(self, name: TableName, relation: str, column: str, values: Sequence[Any]) -> None:
+    def replace_rows(self, name: TableName, relation: str, column: str, values: Sequence[Any]) -> bool:
         """Inside a commit: rows whose `column` is in `values` give way to `relation`; other rows stay.
 
-        A changed set of columns rewrites the table: the new relation's columns hold, older rows have null in new ones.
+        A changed set of columns rewrites the table: the new relation's columns hold, and rows that stay have null in
+        new ones and where a value does not fit a column's new type. True says that rows that stay were rewritten so.
         """
         if not self.has_table(name):
             self.replace_table(name, relation)
-            return
+            return False
         old, new = self.columns(name.quoted), self.columns(relation)
         self.execute(
-            f"create or replace temp table replaced as select unnest(?) as value", [list(values)]
+            f"create or replace temp table replaced as select cast(unnest(?) as {old[column]}) as value", [list(values)]
         )
         gone = f"{quoted(column)} in (select value from replaced)"
         if old == new:
             self.execute(f"delete from {name.quoted} where {gone}")
             self.execute(f"insert into {name.quoted} by name select * from {relation}")
-            return
+            return False
         kept = ", ".join(
-            f"cast({quoted(c)} as {kind}) as {quoted(c)}" if c in old else f"cast(null as {kind}) as {quoted(c)}"
+            f"try_cast({quoted(c)} as {kind}) as {quoted(c)}" if c in old else f"cast(null as {kind}) as {quoted(c)}"
             for c, kind in new.items()
         )
-        self.execute(f"create temp table rewritten as select {kept} from {name.quoted} where not coalesce({gone}, false)")
+        self.execute(
+            f"create or replace temp table rewritten as select {kept} from {name.quoted} where not coalesce({gone}, false)"
+        )
         self.execute(f"insert into rewritten by name select * from {relation}")
         self.replace_table(name, "rewritten")
         self.execute("drop table rewritten")
+        return True
 
     def _attach(self, mode: str) -> None:
         """Attach as `wh`. A DuckDB client that does not know our lock (a shell, a notebook) is waited for as well."""
@@ -205,22 +217,51 @@ class Workbench:
         while True:
             try:
                 self.execute(f"attach {literal(str(self.warehouse.path))} as wh ({mode})")
-                self._attached += 1
-                return
-            except duckdb.IOException as problem:
-                if "lock" not in str(problem).lower():
-                    raise WarehouseError(
-                        "the warehouse file cannot be opened", place=self.warehouse.path, got=problem,
-                        expected="a DuckDB 2 database", remedy="restore it from a backup, or move it away to start anew",
-                    ) from problem  # fmt: skip
+            except duckdb.Error as problem:
+                if not _HELD_ELSEWHERE.search(str(problem)):
+                    raise self._unusable(problem) from problem
                 if time.monotonic() > deadline:
-                    raise WarehouseLockedError(
-                        "the warehouse is held by another DuckDB client", place=self.warehouse.path, got=problem,
-                        expected=f"the lock within {self.warehouse.settings.deadline_seconds:g} s",
-                        remedy="close that client (or open it read-only) and run again; nothing was written",
-                    ) from problem  # fmt: skip
-                time.sleep(0.05)
+                    raise self._held_by_foreigner(problem) from problem
+            else:
+                if self._guarded(mode, deadline):
+                    self._attached += 1
+                    return
+            time.sleep(_FOREIGN_POLL_SECONDS)
+
+    def _guarded(self, mode: str, deadline: float) -> bool:
+        """Whether no other process writes to the attached file; else it is detached again."""
+        if mode != "READ_ONLY":
+            return True
+        try:
+            self._guard = hold_off_foreign_writers(self.warehouse.path)
+            return True
+        except BlockingIOError as problem:
+            self.execute("detach wh")
+            if time.monotonic() > deadline:
+                raise self._held_by_foreigner(problem) from problem
+            return False
+
+    def _unusable(self, problem: Exception) -> WarehouseError:
+        return WarehouseError(
+            "the warehouse file cannot be opened", place=self.warehouse.path, got=problem,
+            expected="a DuckDB 2 database", remedy="restore it from a backup, or move it away to start anew",
+        )  # fmt: skip
+
+    def _held_by_foreigner(self, problem: Exception) -> WarehouseLockedError:
+        pid = re.search(r"PID (\d+)", str(problem))
+        holder = f"process {pid.group(1)}, " if pid else ""
+        return WarehouseLockedError(
+            f"the warehouse {self.warehouse.path.name} is held by {holder}a DuckDB client that does not share our lock",
+            place=self.warehouse.path, got=problem,
+            expected=f"the lock within {self.warehouse.settings.deadline_seconds:g} s",
+            remedy="close that client (or open it read-only) and run again; nothing was written",
+        )  # fmt: skip
 
     def _detach(self) -> None:
         self._attached -= 1
-        self.execute("detach wh")
+        try:
+            self.execute("detach wh")
+        finally:
+            if self._guard is not None:
+                os.close(self._guard)
+                self._guard = None

@@ -1,0 +1,108 @@
+"""`ml-assets check`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ml_assets.cli.project import OpenProject, found_root, open_project, partition_range
+from ml_assets.cli.terminal import Terminal
+from ml_assets.errors import MlAssetsError, NotMaterializedError, SelectionError
+from ml_assets.graph.annotations import annotations
+from ml_assets.graph.junit import junit_xml
+from ml_assets.graph.markdown import markdown_summary
+from ml_assets.graph.plan import select
+from ml_assets.graph.summary import summarize
+from ml_assets.graph.verdict import PartitionChoice, Verdict, no_finding, not_carried_out, verdict_on
+from ml_assets.warehouse.asset import TableAsset
+from ml_assets.warehouse.home import Home
+from ml_assets.warehouse.results import CheckFinding
+
+Tell = Callable[[TableAsset, Sequence[CheckFinding]], None]
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What was asked on the command line. None leaves `github` and `record` to the surroundings."""
+
+    selection: str = "*"
+    partitions: str | None = None
+    all_partitions: bool = False
+    junit: Path | None = None
+    markdown: Path | None = None
+    github: bool | None = None
+    record: bool | None = None
+    as_json: bool = False
+
+
+def check_command(project: Path | None, options: CheckOptions) -> int:
+    """Judge what is materialised and say so in every asked form; the process's exit code."""
+    try:
+        verdict = _verdict(project, options)
+    except MlAssetsError as problem:
+        root = found_root(project)
+        verdict = not_carried_out(Home.locate(root).clock()(), problem)
+        _write(verdict, root, options)
+        raise
+    root = found_root(project)
+    _write(verdict, root, options)
+    if options.as_json:
+        sys.stdout.write(json.dumps(verdict.to_json(), default=str) + "\n")
+    else:
+        from ml_assets.cli.tables import print_verdict
+
+        print_verdict(verdict)
+    return verdict.exit_code
+
+
+def _verdict(project: Path | None, options: CheckOptions) -> Verdict:
+    opened = open_project(project)
+    assets = select(opened.graph, options.selection)
+    choice = PartitionChoice(partition_range(options.partitions), every=options.all_partitions)
+    if choice.span is not None and choice.every:
+        raise SelectionError(
+            "--partitions and --all-partitions exclude each other", expected="one of them", got="both", remedy="leave one out"
+        )
+    if not opened.home.warehouse.exists():
+        raise NotMaterializedError(
+            "there is no warehouse to judge", place=opened.home.warehouse, expected="what `ml-assets run` makes", got="nothing",
+            remedy="run it first, or name the state folder in ML_ASSETS_HOME",
+        )  # fmt: skip
+    context = opened.context()
+    with Terminal(quiet=options.as_json) as terminal, _teller(opened, options.record) as tell:
+        verdict = verdict_on(replace(context, progress=terminal.progress), opened.graph, assets, choice, tell)
+    return replace(verdict, models=summarize(context, opened.graph, assets).models)
+
+
+@contextmanager
+def _teller(opened: OpenProject, record: bool | None) -> Iterator[Tell]:
+    """Tells the project's Dagster instance, so that the UI shows what was found; nobody when there is none."""
+    if not (opened.home.dagster.is_dir() if record is None else record):
+        yield no_finding
+        return
+    # Imported here: Dagster takes a second, and a build machine without an instance needs none of it.
+    from ml_assets.components.checks import record_evaluations
+    from ml_assets.components.launch import project_instance
+
+    with project_instance(opened.home) as instance:
+        yield lambda asset, findings: record_evaluations(instance, asset, findings)
+
+
+def _write(verdict: Verdict, root: Path, options: CheckOptions) -> None:
+    repository = Path(os.environ.get("GITHUB_WORKSPACE") or root).resolve()
+    if options.junit is not None:
+        options.junit.parent.mkdir(parents=True, exist_ok=True)
+        options.junit.write_text(junit_xml(verdict, root, repository), encoding="utf-8")
+    if options.markdown is not None:
+        options.markdown.parent.mkdir(parents=True, exist_ok=True)
+        with options.markdown.open("a", encoding="utf-8") as stream:
+            stream.write(markdown_summary(verdict, root, repository))
+    if options.github if options.github is not None else os.environ.get("GITHUB_ACTIONS") == "true":
+        # GitHub reads both streams; standard output may hold one JSON object.
+        stream = sys.stderr if options.as_json else sys.stdout
+        stream.writelines(f"{line}\n" for line in annotations(verdict, root, repository))

@@ -1,0 +1,130 @@
+"""A table's past stays as it is: recompute it from sources cut at a few instants and compare what lies before them.
+
+The proof of a feature set starts from staging tables, so a staging statement that looks ahead (a window over later rows,
+a total over all time) would pass it. This one starts from the statement's own sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+
+import duckdb
+
+from ml_assets.features.asof import TimeColumns, Window
+from ml_assets.features.cut import CutSources
+from ml_assets.features.snapshots import engine_error
+from ml_assets.features.statement import Statement
+from ml_assets.warehouse.check import Check, CheckScope
+from ml_assets.warehouse.manifest import naive_utc
+from ml_assets.warehouse.names import TableName, quoted
+from ml_assets.warehouse.results import CheckFinding
+
+_QUANTILES = (0.3, 0.6, 0.9)
+_NAME = "no_row_depends_on_later_rows"
+
+
+def later_rows_check(statement: Statement, sources: Mapping[TableName, TimeColumns], own: TimeColumns) -> Check:
+    """Rows before an instant are the same when the statement sees its sources up to that instant only.
+
+    Judged at three instants: midnights at which 30, 60 and 90 % of the sources' days have passed. Floats are compared
+    to seven digits, because the order of addition differs. Sources without event time are read whole.
+    """
+    whole = tuple(table for table in statement.tables if table not in sources)
+    unseen = f"; without event time and read whole: {', '.join(map(str, whole))}" if whole else ""
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        if not sources:
+            return [_not_applicable("no source has an event time to be cut by")]
+        cuts = _cuts(scope, sources, own)
+        if not cuts:
+            return [_not_applicable("source rows on two days at least, and rows before the later one, are needed")]
+        judged = 0
+        with CutSources(scope.bench, sources, whole) as cut:
+            for moment in cuts:
+                cut.move_to(Window.before(moment))
+                _recompute(cut, statement)
+                sides = _Sides(scope, Window.before(moment).condition(own))
+                judged += sides.stored_rows
+                if sides.differ:
+                    return [sides.failure(moment)]
+        at = ", ".join(f"{moment:%Y-%m-%d}" for moment in cuts)
+        return [
+            CheckFinding(
+                _NAME, "passed", f"the same rows before {at}, recomputed from sources that end there{unseen}",
+                numbers={"instants": len(cuts), "rows": judged, "whole_sources": len(whole)},
+            )
+        ]  # fmt: skip
+
+    return Check(
+        _NAME, "LK003", "Rows before an instant depend on nothing that came after it.", judge, blocking=True
+    )
+
+
+def _not_applicable(why: str) -> CheckFinding:
+    return CheckFinding(_NAME, "not_applicable", why)
+
+
+def _cuts(scope: CheckScope, sources: Mapping[TableName, TimeColumns], own: TimeColumns) -> list[datetime]:
+    """Midnights of the quantiles among the days of the sources, as far as the table has rows before them."""
+    days: set[date] = set()
+    for table, times in sources.items():
+        found = scope.bench.rows(f"select distinct cast({quoted(times.event)} as date) from {table.quoted} where {quoted(times.event)} is not null")
+        days.update(row[0] for row in found)
+    first = scope.bench.value(f"select cast(min({quoted(own.event)}) as timestamp) from {scope.relation}")
+    ordered = sorted(days)
+    chosen = sorted({ordered[max(1, int(share * len(ordered)))] for share in _QUANTILES}) if len(ordered) > 1 else []
+    midnights = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in chosen]
+    return [moment for moment in midnights if first is not None and naive_utc(moment) > first]
+
+
+def _recompute(cut: CutSources, statement: Statement) -> None:
+    try:
+        cut.session.execute(
+            f"create or replace table memory.main.recomputed as select * from (\n{statement.body}\n)"
+        )
+    except duckdb.Error as problem:
+        raise engine_error(statement, problem) from problem
+
+
+class _Sides:
+    """Stored and recomputed rows before an instant, as two relations of the columns that both have."""
+
+    def __init__(self, scope: CheckScope, condition: str) -> None:
+        self._scope = scope
+        types = scope.bench.columns(scope.relation)
+        made = scope.bench.columns("recomputed")
+        self._exact = ", ".join(quoted(name) for name in types if name in made)
+        compared = ", ".join(_compared(name, types[name]) for name in types if name in made)
+        self.stored = f"(select {compared} from {scope.relation} where {condition})"
+        self.recomputed = f"(select {compared} from recomputed where {condition})"
+        self.stored_rows, before = self._summary(self.stored)
+        self.recomputed_rows, after = self._summary(self.recomputed)
+        self.differ = (self.stored_rows, before) != (self.recomputed_rows, after)
+
+    def _summary(self, relation: str) -> tuple[int, int]:
+        rows, hashes = self._scope.bench.rows(f"select count(*), coalesce(sum(hash({self._exact})), 0) from {relation}")[0]
+        return int(rows), int(hashes)
+
+    def failure(self, moment: datetime) -> CheckFinding:
+        """What differs, stored rows first."""
+        lost = f"(from {self.stored} except all from {self.recomputed})"
+        gained = f"(from {self.recomputed} except all from {self.stored})"
+        bench = self._scope.bench
+        wrong, new = bench.rows(f"select (select count(*) from {lost}), (select count(*) from {gained})")[0]
+        evidence = self._scope.evidence(
+            f"select * from (select 'stored' as side, * from {lost} union all select 'recomputed', * from {gained}) "
+            f"order by {self._exact}, side desc"
+        )
+        return CheckFinding(
+            _NAME, "failed",
+            f"{wrong} of {self.stored_rows} rows before {moment:%Y-%m-%d} change ({new} come instead) when nothing later is known",
+            numbers={"rows": self.stored_rows, "stored_only": wrong, "recomputed_only": new}, evidence=evidence,
+        )  # fmt: skip
+
+
+def _compared(name: str, kind: str) -> str:
+    """A float without its last digits: they depend on the order of addition."""
+    if kind in ("DOUBLE", "FLOAT"):
+        return f"try_cast({quoted(name)} as float) as {quoted(name)}"
+    return quoted(name)

@@ -1,0 +1,211 @@
+"""LightGBM through its C interface: the library that the Python package carries, without what that package imports.
+
+`import lightgbm` imports scikit-learn, SciPy and, where installed, pandas: 1.0 s and 150 MB for classes that nothing
+here uses. Models are the same; a test compares them. Source: https://lightgbm.readthedocs.io/en/stable/C-API.html
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import json
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml_assets.errors import TrainingError, UnknownNameError
+
+Floats = npt.NDArray[np.float64]
+
+_FLOAT32, _FLOAT64 = 0, 1
+_PROBABILITIES, _CONTRIBUTIONS = 0, 3
+_GAIN = 1
+_WHOLE = -1  # every boosting round
+_FILES = {"darwin": "lib_lightgbm.dylib", "win32": "lib_lightgbm.dll"}
+
+
+@dataclass(frozen=True)
+class TrainedTrees:
+    """Model text of the first `rounds` rounds, and the validation loss there (None without validation rows)."""
+
+    text: str
+    rounds: int
+    loss: float | None
+
+
+def train_trees(
+    rows: tuple[Floats, Floats], parameters: Mapping[str, Any], rounds: int, *, categorical: Sequence[int] = (),
+    validation: tuple[Floats, Floats] | None = None, patience: int = 0,
+) -> TrainedTrees:  # fmt: skip
+    """Boost `rounds` times on (matrix, label); with validation rows stop after `patience` rounds without gain there.
+
+    The first metric of `parameters` judges; lower has to be better.
+    """
+    text = _parameter_text({**parameters, "categorical_feature": list(categorical)})
+    data = _dataset(rows, text, None)
+    booster = _Handle("LGBM_BoosterFree")
+    _call("LGBM_BoosterCreate", data.value, text, booster.out)
+    if validation is not None:
+        watched = _dataset(validation, text, data)
+        _call("LGBM_BoosterAddValidData", booster.value, watched.value)
+    best, lowest = rounds, float("inf")
+    finished, count, loss = ctypes.c_int(0), ctypes.c_int(0), ctypes.c_double(0)
+    for done in range(1, rounds + 1):
+        _call("LGBM_BoosterUpdateOneIter", booster.value, ctypes.byref(finished))
+        if validation is not None:
+            _call("LGBM_BoosterGetEval", booster.value, ctypes.c_int(1), ctypes.byref(count), ctypes.byref(loss))
+            if loss.value < lowest:
+                best, lowest = done, loss.value
+            if done - best >= patience:
+                break
+        if finished.value:
+            best = min(best, done)
+            break
+    return TrainedTrees(_saved(booster, best), best, lowest if validation is not None else None)
+
+
+class Trees:
+    """A loaded model. Thread-safe for predicting; freed with the object."""
+
+    def __init__(self, text: str) -> None:
+        self._booster = _Handle("LGBM_BoosterFree")
+        rounds = ctypes.c_int(0)
+        _call("LGBM_BoosterLoadModelFromString", text.encode(), ctypes.byref(rounds), self._booster.out)
+        features = ctypes.c_int(0)
+        _call("LGBM_BoosterGetNumFeature", self._booster.value, ctypes.byref(features))
+        self.features = features.value
+
+    def probabilities(self, matrix: Floats) -> Floats:
+        """Probability of the positive class, shape (n_rows,)."""
+        return self._predicted(matrix, _PROBABILITIES, len(matrix))
+
+    def contributions(self, matrix: Floats) -> Floats:
+        """Exact TreeSHAP contributions in log odds, shape (n_rows, n_features + 1); the last column is the mean."""
+        width = self.features + 1
+        return self._predicted(matrix, _CONTRIBUTIONS, len(matrix) * width).reshape(len(matrix), width)
+
+    def gains(self) -> Floats:
+        """Total gain of the splits on each feature, shape (n_features,)."""
+        found = np.empty(self.features, dtype=np.float64)
+        _call("LGBM_BoosterFeatureImportance", self._booster.value, ctypes.c_int(_WHOLE), ctypes.c_int(_GAIN), _pointer(found))
+        return found
+
+    def _predicted(self, matrix: Floats, kind: int, size: int) -> Floats:
+        found, length = np.empty(size, dtype=np.float64), ctypes.c_int64(0)
+        if len(matrix):
+            _call(
+                "LGBM_BoosterPredictForMat", self._booster.value, *_matrix_arguments(matrix), ctypes.c_int(kind), ctypes.c_int(0),
+                ctypes.c_int(_WHOLE), b"", ctypes.byref(length), _pointer(found),
+            )  # fmt: skip
+        return found
+
+
+def known_parameters() -> dict[str, str]:
+    """Every spelling of every training parameter → its main name."""
+    length = ctypes.c_int64(0)
+    _call("LGBM_DumpParamAliases", ctypes.c_int64(0), ctypes.byref(length), None)
+    text = ctypes.create_string_buffer(length.value)
+    _call("LGBM_DumpParamAliases", length, ctypes.byref(length), text)
+    return {spelling: name for name, others in json.loads(text.value).items() for spelling in (name, *others)}
+
+
+def refuse_parameters(declared: Mapping[str, Any], reserved: Sequence[str], place: str) -> None:
+    """Raise on a parameter that LightGBM does not know (it would ignore it) or that is set elsewhere."""
+    known = known_parameters()
+    for name in declared:
+        if name not in known:
+            raise UnknownNameError("LightGBM parameter", name, known, place=place)
+        if known[name] in reserved:
+            raise TrainingError(
+                f"LightGBM parameter {name} is not for `parameters`", place=place, got=declared[name],
+                expected="a parameter that ml_assets does not set itself", remedy=f"remove {name}; max_rounds, early_stopping_rounds and seed are fields of the estimator",
+            )  # fmt: skip
+
+
+class _Handle:
+    """A pointer that the library filled, freed when the object goes."""
+
+    def __init__(self, free: str) -> None:
+        self.value = ctypes.c_void_p()
+        weakref.finalize(self, _freed, free, self.value)
+
+    @property
+    def out(self) -> Any:
+        return ctypes.byref(self.value)
+
+
+def _freed(function: str, pointer: ctypes.c_void_p) -> None:
+    if pointer.value:
+        getattr(_library(), function)(pointer)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    found = importlib.util.find_spec("lightgbm")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("lightgbm is not installed")
+    library = ctypes.CDLL(str(Path(found.origin).parent / "lib" / _FILES.get(sys.platform, "lib_lightgbm.so")))
+    library.LGBM_GetLastError.restype = ctypes.c_char_p
+    return library
+
+
+def _call(function: str, *arguments: Any) -> None:
+    library = _library()
+    if getattr(library, function)(*arguments) != 0:
+        problem = library.LGBM_GetLastError().decode(errors="replace")
+        raise TrainingError(f"LightGBM refused {function.removeprefix('LGBM_')}", expected="valid rows and parameters", got=problem)
+
+
+def _dataset(rows: tuple[Floats, Floats], text: bytes, reference: _Handle | None) -> _Handle:
+    matrix, label = rows[0], np.ascontiguousarray(rows[1], dtype=np.float32)
+    data = _Handle("LGBM_DatasetFree")
+    binned_like = reference.value if reference is not None else None
+    _call("LGBM_DatasetCreateFromMat", *_matrix_arguments(matrix), text, binned_like, data.out)
+    # Positions as names: the library refuses some characters that a column may have; the encoder keeps the real names.
+    names = (ctypes.c_char_p * matrix.shape[1])(*(f"f{position}".encode() for position in range(matrix.shape[1])))
+    _call("LGBM_DatasetSetFeatureNames", data.value, names, ctypes.c_int(matrix.shape[1]))
+    _call("LGBM_DatasetSetField", data.value, b"label", _pointer(label), ctypes.c_int(len(label)), ctypes.c_int(_FLOAT32))
+    return data
+
+
+def _saved(booster: _Handle, rounds: int) -> str:
+    length = ctypes.c_int64(0)
+
+    def save(size: ctypes.c_int64, buffer: Any) -> None:
+        _call("LGBM_BoosterSaveModelToString", booster.value, ctypes.c_int(0), ctypes.c_int(rounds), ctypes.c_int(0), size, ctypes.byref(length), buffer)
+
+    save(ctypes.c_int64(0), None)
+    buffer = ctypes.create_string_buffer(length.value)
+    save(length, buffer)
+    return buffer.value.decode()
+
+
+def _matrix_arguments(matrix: Floats) -> tuple[Any, ...]:
+    """Pointer, element type, shape, and whether rows lie together; the caller keeps the matrix alive."""
+    if not (matrix.dtype == np.float64 and (matrix.flags.c_contiguous or matrix.flags.f_contiguous)):
+        raise ValueError(f"a contiguous float64 matrix is needed, got {matrix.dtype} with strides {matrix.strides}")
+    rows, columns = matrix.shape
+    return (_pointer(matrix), ctypes.c_int(_FLOAT64), ctypes.c_int32(rows), ctypes.c_int32(columns), ctypes.c_int(matrix.flags.c_contiguous))
+
+
+def _pointer(values: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(values.ctypes.data)
+
+
+def _parameter_text(parameters: Mapping[str, Any]) -> bytes:
+    pairs = []
+    for name, value in parameters.items():
+        if isinstance(value, bool):
+            pairs.append(f"{name}={str(value).lower()}")
+        elif isinstance(value, list | tuple):
+            pairs += [f"{name}={','.join(str(item) for item in value)}"] if value else []
+        elif value is not None:
+            pairs.append(f"{name}={value}")
+    return " ".join(pairs).encode()

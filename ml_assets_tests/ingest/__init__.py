@@ -1,0 +1,1 @@
+"""Ingest through its public door: files land, `materialize`, look at the warehouse."""

@@ -1,0 +1,1 @@
+"""Declarations: what they refuse, and how they say so."""
