@@ -68,10 +68,12 @@ def _own(table: TableName) -> str:
 
 
 @contextmanager
-def one_thread(bench: Workbench) -> Iterator[None]:
-    """Queries run on one thread each, because sums of floats depend on the order of addition."""
+def one_thread(bench: Workbench) -> Iterator[int]:
+    """Queries run on one thread each, because sums of floats depend on the order of addition; yields how many may
+    run at the same time instead."""
+    threads = int(bench.value("select current_setting('threads')"))
     bench.execute("set threads = 1")
     try:
-        yield
+        yield threads
     finally:
-        bench.execute(f"set threads = {bench.warehouse.settings.threads}")
+        bench.execute(f"set threads = {threads}")

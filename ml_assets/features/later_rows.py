@@ -40,14 +40,17 @@ def later_rows_check(statement: Statement, sources: Mapping[TableName, TimeColum
         if not cuts:
             return [_not_applicable("source rows on two days at least, and rows before the later one, are needed")]
         judged = 0
-        with CutSources(scope.bench, sources, whole) as cut:
-            for moment in cuts:
-                cut.move_to(Window.before(moment))
-                _recompute(cut, statement)
-                sides = _Sides(scope, Window.before(moment).condition(own))
-                judged += sides.stored_rows
-                if sides.differ:
-                    return [sides.failure(moment)]
+        try:
+            with CutSources(scope.bench, sources, whole) as cut:
+                for moment in cuts:
+                    cut.move_to(Window.before(moment))
+                    _recompute(cut, statement)
+                    sides = _Sides(scope, Window.before(moment).condition(own))
+                    judged += sides.stored_rows
+                    if sides.differ:
+                        return [sides.failure(moment)]
+        finally:
+            scope.bench.execute("drop table if exists recomputed")
         at = ", ".join(f"{moment:%Y-%m-%d}" for moment in cuts)
         return [
             CheckFinding(

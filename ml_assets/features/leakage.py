@@ -50,10 +50,11 @@ class Proof:
         types = bench.columns(scope.table.quoted)
         made = bench.columns(f"({self.rows('recomputed', scope.relation)})")
         shared = [name for name in types if name in made]
-        listed = ", ".join(f"cast({quoted(name)} as {types[name]}) as {quoted(name)}" for name in shared)
+        listed = ", ".join(f"try_cast({quoted(name)} as {types[name]}) as {quoted(name)}" for name in shared)
         bench.execute(f"create or replace temp table expected as select {listed} from ({self.rows('recomputed', scope.relation)})")
         stored = f"(select {', '.join(map(quoted, shared))} from {scope.relation})"
         before, after = partition_contents(bench, stored, "snapshot"), partition_contents(bench, "expected", "snapshot")
+        bench.execute("drop table recomputed")
         return [
             self._finding(scope, key, before.get(key), after.get(key), {name: types[name] for name in shared})
             for key in scope.partitions
@@ -120,27 +121,20 @@ def recompute(
     target, select = f"memory.main.{quoted(into)}", snapshot_select(statement)
     moments = [snapshot_time(key) for key in sorted(partitions)]
 
-    def visit(sources: CutSources, share: Sequence[datetime]) -> None:
-        for moment in share:
-            sources.move_to(window(moment))
-            sources.session.execute(f"insert into {target} {select}", {"snapshot": naive_utc(moment)})
+    def visit(share: Sequence[datetime]) -> None:
+        with CutSources(bench, times) as sources:
+            for moment in share:
+                sources.move_to(window(moment))
+                sources.session.execute(f"insert into {target} {select}", {"snapshot": naive_utc(moment)})
 
-    workers = max(1, min(bench.warehouse.settings.threads, len(moments)))
     try:
-        with one_thread(bench), CutSources(bench, times) as shape:
-            shape.session.execute(f"create or replace table {target} as {select} limit 0", {"snapshot": naive_utc(moments[0])})
-        with one_thread(bench), ThreadPoolExecutor(workers) as pool:
-            list(pool.map(lambda worker: _visited(bench, times, visit, moments[worker::workers]), range(workers)))
+        with one_thread(bench) as workers, ThreadPoolExecutor(workers) as pool:
+            with CutSources(bench, times) as shape:
+                shape.session.execute(f"create or replace table {target} as {select} limit 0", {"snapshot": naive_utc(moments[0])})
+            shares = [share for worker in range(workers) if (share := moments[worker::workers])]
+            list(pool.map(visit, shares))
     except duckdb.Error as problem:
         raise engine_error(statement, problem) from problem
-
-
-def _visited(
-    bench: Workbench, times: Mapping[TableName, TimeColumns], visit: Callable[[CutSources, Sequence[datetime]], None],
-    share: Sequence[datetime],
-) -> None:  # fmt: skip
-    with CutSources(bench, times) as sources:
-        visit(sources, share)
 
 
 def _changed_sources(scope: CheckScope, key: str, proof: Proof) -> list[str]:

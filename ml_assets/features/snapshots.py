@@ -47,9 +47,8 @@ def run_snapshots(
         finally:
             sessions.put(session)
 
-    workers = max(1, min(bench.warehouse.settings.threads, len(snapshots)))
     try:
-        with one_thread(bench), ThreadPoolExecutor(workers) as pool:
+        with one_thread(bench) as workers, ThreadPoolExecutor(workers) as pool:
             _enter(first, window(snapshots[0]))
             first.execute(
                 f"create or replace table {quoted(into)} as {select} limit 0", {"snapshot": naive_utc(snapshots[0])}

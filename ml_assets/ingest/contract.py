@@ -32,6 +32,7 @@ _DECIMAL = r"[+-]?([0-9]+(\.[0-9]{0,4}0*)?|\.[0-9]{1,4}0*)"
 _COMMA_NUMBER = r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)?(,[0-9]*)?([eE][+-]?[0-9]+)?"
 _DATE = "[0-9]{4}([-/])[0-9]{1,2}[-/][0-9]{1,2}"
 _CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+_MOMENT = rf"{_DATE}([ T]{_CLOCK})?"
 _TIMESTAMP = rf"{_DATE}([ T]{_CLOCK}( ?(Z|UTC)|[+-](0[0-9]|1[0-8])(:[0-5][0-9])?)?)?"
 _WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 
@@ -110,12 +111,15 @@ def _from_text(raw: str, column: ColumnSpec, file_format: FileFormat) -> str:
         return f"date_trunc('day', {moment})" if column.type == "date" else moment
     if column.type == "boolean":
         return f"try_cast({text} as boolean)"
+    # The most frequent spelling is tried first, since blanks and zones cost time.
     if column.type in ("date", "timestamp"):
-        return f"case when {_matches(text, _TIMESTAMP)} then cast(try_cast({text} as timestamptz) as timestamp) end"
+        zoned = f"when {_matches(text, _TIMESTAMP)} then cast(try_cast({text} as timestamptz) as timestamp)"
+        return f"case when {_matches(raw, _MOMENT)} then try_cast({raw} as timestamp) {zoned} end"
     if isinstance(file_format, CsvFormat) and file_format.decimal == ",":
-        text = f"case when {_matches(text, _COMMA_NUMBER)} then replace(replace({text}, '.', ''), ',', '.') end"
+        raw = text = f"case when {_matches(text, _COMMA_NUMBER)} then replace(replace({text}, '.', ''), ',', '.') end"
     pattern = {"integer": _INTEGER, "float": _FLOAT, "decimal": _DECIMAL}[column.type]
-    return f"case when {_matches(text, pattern)} then try_cast({text} as {column.duckdb_type}) end"
+    branches = " ".join(f"when {_matches(said, pattern)} then try_cast({said} as {column.duckdb_type})" for said in dict.fromkeys((raw, text)))
+    return f"case {branches} end"
 
 
 def _matches(text: str, pattern: str) -> str:

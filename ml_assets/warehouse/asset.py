@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ml_assets.errors import BlockedError
+from ml_assets.errors import BlockedError, WarehouseLockedError
 from ml_assets.specs.base import Described
 from ml_assets.specs.times import SnapshotSpec, snapshot_key
 from ml_assets.warehouse.check import Check
@@ -34,6 +34,7 @@ from ml_assets.warehouse.results import blocking_failures
 from ml_assets.warehouse.store import Warehouse, Workbench
 
 SNAPSHOT_COLUMN = "snapshot"
+_ATTEMPTS = 3
 Progress = Callable[[str, int, int], None]
 
 
@@ -143,13 +144,11 @@ class TableAsset(ABC):
 
     def stale(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, str]:
         """Inside a reading block: partition → why it has to be made; partitions that are current are left out."""
-        known = manifest_of(bench, self.name)
-        reasons = {}
-        for partition, inputs in self.inputs(bench, context, partitions).items():
-            reason = why_stale(known.get(partition), inputs, self.logic)
-            if reason:
-                reasons[partition] = reason
-        return reasons
+        return self._reasons(manifest_of(bench, self.name), self.inputs(bench, context, partitions))
+
+    def _reasons(self, known: Mapping[str, ManifestRow], needed: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        found = {key: why_stale(known.get(key), inputs, self.logic) for key, inputs in needed.items()}
+        return {key: reason for key, reason in found.items() if reason}
 
     @abstractmethod
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
@@ -159,35 +158,57 @@ class TableAsset(ABC):
         """Inside the commit, after the table was written: keep further books in the same transaction."""
 
     def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
-        """Make what is stale of `partitions` in one commit; leave alone, and say so, what is current."""
+        """Make what is stale of `partitions` in one commit; leave alone, and say so, what is current.
+
+        Another process may have made the same partition while this one computed. Its work is not overwritten: the
+        question is asked again, and usually answered by "unchanged".
+        """
+        for _ in range(_ATTEMPTS):
+            report = self._attempt(context, partitions)
+            if report is not None:
+                return report
+        raise WarehouseLockedError(
+            f"{self.name} was made by other processes each time it was about to be written", place=self.place,
+            expected=f"one writer within {_ATTEMPTS} attempts", got="a newer batch each time",
+            remedy="run again when the other runs have ended; nothing was lost",
+        )  # fmt: skip
+
+    def _attempt(self, context: RunContext, partitions: Sequence[str]) -> AssetReport | None:
+        """One try: None when another process was faster."""
         started = time.monotonic()
         with context.warehouse.workbench() as bench:
             with bench.reading():
                 self.refuse_blocked_inputs(bench, partitions)
                 needed = self.inputs(bench, context, partitions)
-                reasons = self.stale(bench, context, partitions)
                 known = manifest_of(bench, self.name)
+                reasons = self._reasons(known, needed)
                 if reasons:
                     staged = self.compute(bench, context, list(reasons))
                     contents = self._contents(bench, staged, list(reasons))
             if not reasons:
                 return AssetReport(self._unchanged(partitions, known, needed))
             with bench.committing():
+                now = manifest_of(bench, self.name)
+                if any(now.get(key) != known.get(key) for key in reasons):
+                    return None
                 batch = self._write(bench, context, staged, contents)
-                seconds = time.monotonic() - started
-                record(
-                    bench,
-                    [
-                        ManifestRow(
-                            str(self.name), key, needed[key], self.logic, *contents[key], batch, context.now, seconds,
-                            reasons[key],
-                        )
-                        for key in reasons
-                    ],
-                )  # fmt: skip
+                self._record(bench, context, batch, started, needed, reasons, contents)
         done = tuple(Made(key, *contents[key], True, reason) for key, reason in reasons.items())
         rest = [key for key in partitions if key not in reasons]
         return AssetReport(done + self._unchanged(rest, known, needed), staged.facts)
+
+    def _record(
+        self, bench: Workbench, context: RunContext, batch: int, started: float, needed: Mapping[str, Mapping[str, str]],
+        reasons: Mapping[str, str], contents: Mapping[str, tuple[int, str]],
+    ) -> None:  # fmt: skip
+        seconds = time.monotonic() - started
+        record(
+            bench,
+            [
+                ManifestRow(str(self.name), key, needed[key], self.logic, *contents[key], batch, context.now, seconds, reason)
+                for key, reason in reasons.items()
+            ],
+        )
 
     def refuse_blocked_inputs(self, bench: Workbench, partitions: Sequence[str]) -> None:
         """Raise when an input holds a failed blocking check, in whichever run it was found."""

@@ -8,8 +8,8 @@ import pytest
 
 from ml_assets.errors import SqlError
 from ml_assets.features import snapshots
-from ml_assets.features.asof import TimeColumns, Window, create_views
-from ml_assets.warehouse.check import Check
+from ml_assets.features.asof import TimeColumns, create_views
+from ml_assets.warehouse.check import CheckScope
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.results import CheckFinding
 from ml_assets_tests.builders import Lab, instant
@@ -267,13 +267,14 @@ def test_proofs_leave_nothing_behind(tmp_path: Path) -> None:
     lab = lab_with_events(tmp_path)
     asset = lab.feature_set(snapshots=WEEKLY)
     lab.run(asset)
-    checks: list[Check] = list(asset.checks)
-    from ml_assets.warehouse.check import CheckScope
-
-    with lab.warehouse.reading() as bench:
-        for check in checks:
+    table = lab.sql_table("select * from staging.events", event_time="event_time")
+    lab.run(table)
+    with lab.warehouse.reading(threads=1) as bench:
+        for check in asset.checks:
             check.findings(CheckScope(bench, asset.name, KEYS, NOW, "snapshot"))
+        for check in table.checks:
+            check.findings(CheckScope(bench, table.name, [""], NOW))
         databases = {row[0] for row in bench.rows("select database_name from duckdb_databases() where not internal")}
         assert databases == {"memory", "wh"}
-        assert bench.value("select current_setting('threads')") == lab.settings.threads
-    assert Window.before(NOW).condition(TimeColumns("t")) == "\"t\" < timestamp '2011-01-30 00:00:00'"
+        assert bench.rows("select table_name from duckdb_tables() where database_name = 'memory'") == []
+        assert bench.value("select current_setting('threads')") == 1

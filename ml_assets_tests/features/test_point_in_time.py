@@ -34,10 +34,17 @@ select e.customer_id, count(*) as pairs from staging.events e
 join staging.returns r on e.customer_id = r.customer_id and e.item_id = r.item_id group by e.customer_id
 """
 
-brute_force = settings(
-    max_examples=20, deadline=None, derandomize=True, database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+some_or_many = pytest.mark.parametrize(
+    "examples", [pytest.param(12, id="12_examples"), pytest.param(120, id="120_examples", marks=pytest.mark.full)]
+)
+
+
+def brute_force(examples: int) -> settings:
+    """The same examples in every run; each is a commit, a run and a proof, so time per example is no fault."""
+    return settings(
+        max_examples=examples, deadline=None, derandomize=True, database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )  # fmt: skip
 
 
 def moments() -> st.SearchStrategy[datetime]:
@@ -74,14 +81,17 @@ def stored(lab: Lab, table: str, columns: str) -> dict[str, Counter[tuple[object
     ("ttl", "length"),
     [pytest.param(None, None, id="all_the_past"), pytest.param("10 days", timedelta(days=10), id="ttl_10_days")],
 )
-def test_features_are_what_brute_force_finds(tmp_path: Path, ttl: str | None, length: timedelta | None) -> None:
+@some_or_many
+def test_features_are_what_brute_force_finds(
+    tmp_path: Path, ttl: str | None, length: timedelta | None, examples: int
+) -> None:
     lab = Lab(tmp_path, NOW)
     lab.given("staging.events", [], COLUMNS)
     asset = lab.feature_set(SUMMED_SQL, SUMMED, snapshots=SNAPSHOTS, ttl=ttl)
     lab.run(asset)
     seen = {key: Counter[Event]() for key in KEYS}
 
-    @brute_force
+    @brute_force(examples)
     @given(events())
     def judge(rows: list[Event]) -> None:
         lab.given("staging.events", rows, COLUMNS)
@@ -101,13 +111,14 @@ def test_features_are_what_brute_force_finds(tmp_path: Path, ttl: str | None, le
     judge()
 
 
-def test_join_on_two_columns_confuses_no_keys(tmp_path: Path) -> None:
+@some_or_many
+def test_join_on_two_columns_confuses_no_keys(tmp_path: Path, examples: int) -> None:
     lab = Lab(tmp_path, NOW)
     lab.given("staging.events", [], COLUMNS)
     lab.given("staging.returns", [], COLUMNS)
     asset = lab.feature_set(PAIRED_SQL, {"pairs": {"type": "integer"}}, "pairs", snapshots=SNAPSHOTS)
 
-    @brute_force
+    @brute_force(examples)
     @given(events(), events())
     def judge(left: list[Event], right: list[Event]) -> None:
         lab.given("staging.events", left, COLUMNS)
@@ -128,14 +139,15 @@ def test_join_on_two_columns_confuses_no_keys(tmp_path: Path) -> None:
         pytest.param("10 days", timedelta(days=10), id="10_days"),
     ],
 )
-def test_labels_are_what_brute_force_finds(tmp_path: Path, horizon: str, length: timedelta) -> None:
+@some_or_many
+def test_labels_are_what_brute_force_finds(tmp_path: Path, horizon: str, length: timedelta, examples: int) -> None:
     lab = Lab(tmp_path, NOW)
     lab.given("staging.events", [], COLUMNS)
     people, labels = lab.labels(horizon=horizon, snapshots=SNAPSHOTS)
     mature = [(key, moment) for key, moment in zip(KEYS, INSTANTS, strict=True) if snapshot_time(key) + length <= NOW]
     assert len(mature) == (4 if horizon == "36 hours" else 3)
 
-    @brute_force
+    @brute_force(examples)
     @given(events())
     def judge(rows: list[Event]) -> None:
         lab.given("staging.events", rows, COLUMNS)

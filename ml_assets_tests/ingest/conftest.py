@@ -30,11 +30,12 @@ COLUMNS: dict[str, dict[str, Any]] = {
 class Shop:
     """One raw table `raw.sales`, declared anew as a test likes."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, empty_warehouse: Path) -> None:
         self.home = Home(root)
         self.folder = self.home.landing("shop")
         self.folder.mkdir(parents=True)
         self.warehouse = Warehouse(self.home.warehouse, self.home.scratch, EngineSettings(threads=1))
+        shutil.copy(empty_warehouse, self.home.warehouse)
         self.logged: list[str] = []
         self._bench: Workbench | None = None
         self.context = RunContext(
@@ -114,6 +115,4 @@ def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shop(tmp_path: Path, empty_warehouse: Path) -> Shop:
-    shop = Shop(tmp_path / "home")
-    shutil.copy(empty_warehouse, shop.home.warehouse)
-    return shop
+    return Shop(tmp_path / "home", empty_warehouse)
