@@ -125,6 +125,13 @@ class WarehouseLockedError(WarehouseError):
     code = "MLA301"
 
 
+class OvertakenError(WarehouseError):
+    """Another run committed to the same table after this one had made its plan. Transient: a new plan will do."""
+
+    transient = True
+    code = "MLA304"
+
+
 class NotMaterializedError(WarehouseError):
     """A table or partition that is needed has not been made yet."""
 

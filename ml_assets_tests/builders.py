@@ -20,9 +20,10 @@ from ml_assets.features.statement import Statement, read_statement
 from ml_assets.ingest.raw_table import RawTableAsset
 from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, SqlTableSpec
 from ml_assets.specs.base import Described
-from ml_assets.warehouse.asset import AssetReport, RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import AssetReport, RunContext, TableAsset
 from ml_assets.warehouse.buckets import replace_buckets
 from ml_assets.warehouse.check import Check, CheckScope
+from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.home import Home
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint
 from ml_assets.warehouse.names import TableName, literal, quoted
@@ -45,7 +46,7 @@ def no_log(_text: str) -> None:
     """Say nothing."""
 
 
-class GivenTable(TableAsset):
+class GivenTable(ComputedTable):
     """A table of the warehouse with exactly the given rows, made through the same door as every other one."""
 
     def __init__(

@@ -40,7 +40,10 @@ def landing_sensor(asset: RawTableAsset, resource: MlAssetsResource) -> dg.Senso
         if active:
             yield dg.SkipReason(f"a run is loading already ({active[0].run_id[:8]})")
             return
-        content = fingerprint([(landed.file, landed.sha256) for landed in plan.work], [copy.file for copy, _ in plan.copies], materialized)
+        content = fingerprint(
+            [(landed.file, landed.sha256) for landed in (*plan.work, *plan.restored)], [copy.file for copy, _ in plan.copies],
+            plan.withdrawn, materialized,
+        )  # fmt: skip
         attempts = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags={"ml_assets/landing": content}))
         yield dg.RunRequest(run_key=f"{content}-{attempts}", tags={"ml_assets/landing": content})
 

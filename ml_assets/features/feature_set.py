@@ -12,16 +12,17 @@ from ml_assets.features.snapshots import run_snapshots
 from ml_assets.features.statement import Statement
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.times import SnapshotSpec, snapshot_time, span_length
-from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext
 from ml_assets.warehouse.buckets import BucketIndex
 from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.rules import column_checks, unique_check, volume_check
 from ml_assets.warehouse.store import Workbench
 
 
-class FeatureSetAsset(TableAsset):
+class FeatureSetAsset(ComputedTable):
     """`features.<name>`: grain (snapshot, entity)."""
 
     kinds = ("duckdb", "sql")

@@ -13,9 +13,10 @@ from ml_assets.features.snapshots import run_snapshots
 from ml_assets.features.statement import Statement
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.times import SnapshotSpec, snapshot_time, span_length
-from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext
 from ml_assets.warehouse.buckets import BucketIndex
 from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.rules import unique_check
@@ -27,7 +28,7 @@ _WHOLE = frozenset({
 })  # fmt: skip
 
 
-class PopulationAsset(TableAsset):
+class PopulationAsset(ComputedTable):
     """`labels.<model>__population`: whom the model is about at a snapshot; grain (snapshot, entity)."""
 
     kinds = ("duckdb", "sql")
@@ -82,7 +83,7 @@ class PopulationAsset(TableAsset):
         )
 
 
-class LabelAsset(TableAsset):
+class LabelAsset(ComputedTable):
     """`labels.<model>`: grain (snapshot, entity), column `label`. A snapshot is labelled once its window has passed."""
 
     kinds = ("duckdb", "sql")

@@ -12,16 +12,17 @@ from ml_assets.features.later_rows import later_rows_check
 from ml_assets.features.snapshots import engine_error
 from ml_assets.features.statement import Statement
 from ml_assets.specs.tables import SqlTableSpec
-from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.buckets import replace_buckets
 from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, literal, quoted
 from ml_assets.warehouse.rules import table_checks
 from ml_assets.warehouse.store import Workbench
 
 
-class SqlTableAsset(TableAsset):
+class SqlTableAsset(ComputedTable):
     """`staging.<name>`; unpartitioned. `times` are the time columns of the tables it reads, for the proof of its past."""
 
     kinds = ("duckdb", "sql")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ml_assets.errors import WarehouseError, shortened
+from ml_assets.errors import OvertakenError, shortened
 from ml_assets.ingest.judge import QUARANTINE_COLUMNS, FileOutcome, Group
 from ml_assets.ingest.landing import KnownFile, LandingPlan
 from ml_assets.specs.tables import RawTableSpec
@@ -26,13 +26,6 @@ from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
 
 _MOST_REASON = 2_000
-
-
-class OvertakenError(WarehouseError):
-    """Another run committed to the same table after this one had made its plan. Transient: a new plan will do."""
-
-    transient = True
-    code = "MLA304"
 
 
 @dataclass(frozen=True)

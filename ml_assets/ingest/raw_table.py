@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from ml_assets.errors import DeclarationError
+from ml_assets.errors import DeclarationError, OvertakenError
 from ml_assets.ingest.checks import raw_checks
 from ml_assets.ingest.contract import evaluability
 from ml_assets.ingest.judge import FileOutcome, Group, judged_groups
@@ -20,9 +20,9 @@ from ml_assets.ingest.landing import (
     lost_contents,
     plan_landing,
 )
-from ml_assets.ingest.load import Errand, OvertakenError, Shelf
+from ml_assets.ingest.load import Errand, Shelf
 from ml_assets.specs.tables import RawTableSpec
-from ml_assets.warehouse.asset import AssetReport, Made, RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import AssetReport, Made, RunContext, TableAsset
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName
@@ -81,13 +81,6 @@ class RawTableAsset(TableAsset):
     def _is_outdated(self, before: ManifestRow | None) -> bool:
         return before is not None and before.logic != self.logic
 
-    def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
-        plan = self.landing_plan(bench, context)
-        before = manifest_of(bench, self.name).get(UNPARTITIONED)
-        if plan.is_empty and before is not None:
-            return {UNPARTITIONED: dict(before.inputs)}
-        return {UNPARTITIONED: {f"file {landed.file}": landed.sha256 for landed in plan.work[:20]} | {"files": str(len(plan.work))}}
-
     def stale(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, str]:
         before = manifest_of(bench, self.name).get(UNPARTITIONED)
         reason = self._reason(before, self.landing_plan(bench, context))
@@ -100,9 +93,6 @@ class RawTableAsset(TableAsset):
         if plan.is_empty:
             return "" if before is not None else "never made"
         return plan.summary
-
-    def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
-        raise NotImplementedError("raw tables commit batch by batch; see materialize")
 
     def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
         """Load what is new or changed, in batches of files that each commit as a whole."""
