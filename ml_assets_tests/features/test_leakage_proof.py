@@ -9,6 +9,7 @@ import pytest
 from ml_assets.errors import SqlError
 from ml_assets.features import snapshots
 from ml_assets.features.asof import TimeColumns, create_views
+from ml_assets.graph.judge import judge_asset
 from ml_assets.warehouse.check import CheckScope
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.results import CheckFinding
@@ -278,3 +279,18 @@ def test_proofs_leave_nothing_behind(tmp_path: Path) -> None:
         assert databases == {"memory", "wh"}
         assert bench.rows("select table_name from duckdb_tables() where database_name = 'memory'") == []
         assert bench.value("select current_setting('threads')") == 1
+
+
+def test_an_instant_proved_on_the_same_rows_is_not_proved_again(tmp_path: Path) -> None:
+    lab = lab_with_events(tmp_path)
+    asset = lab.sql_table("select * from staging.events", event_time="event_time")
+    lab.run(asset)
+    context = lab.context()
+
+    def proved() -> object:
+        return judge_asset(context, asset, [""], [LATER]).findings[0].numbers["proved_now"]
+
+    assert (proved(), proved()) == (3, 0)
+    lab.given("staging.events", [(9, 1, "2011-01-02T10:00", None), *EVENTS])
+    lab.run(asset)
+    assert proved() == 3
