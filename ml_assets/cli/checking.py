@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ml_assets.cli.project import OpenProject, found_root, open_project, partition_range
+from ml_assets.cli.project import OpenProject, found_root, keys_within, open_project, partition_range
 from ml_assets.cli.terminal import Terminal
 from ml_assets.errors import MlAssetsError, NotMaterializedError, SelectionError
-from ml_assets.graph.annotations import annotations
+from ml_assets.graph.annotations import workflow_commands
 from ml_assets.graph.junit import junit_xml
 from ml_assets.graph.markdown import markdown_summary
 from ml_assets.graph.plan import select
 from ml_assets.graph.summary import summarize
-from ml_assets.graph.verdict import PartitionChoice, Verdict, no_finding, not_carried_out, verdict_on
-from ml_assets.warehouse.asset import TableAsset
+from ml_assets.graph.verdict import PartitionChoice, Verdict, not_carried_out, verdict_on
 from ml_assets.warehouse.home import Home
-from ml_assets.warehouse.results import CheckFinding
-
-Tell = Callable[[TableAsset, Sequence[CheckFinding]], None]
 
 
 @dataclass(frozen=True)
@@ -74,23 +68,24 @@ def _verdict(project: Path | None, options: CheckOptions) -> Verdict:
             remedy="run it first, or name the state folder in ML_ASSETS_HOME",
         )  # fmt: skip
     context = opened.context()
-    with Terminal(quiet=options.as_json) as terminal, _teller(opened, options.record) as tell:
-        verdict = verdict_on(replace(context, progress=terminal.progress), opened.graph, assets, choice, tell)
+    if choice.span is not None:
+        keys_within(choice.span, assets, context.now)
+    with Terminal(quiet=options.as_json) as terminal:
+        verdict = verdict_on(replace(context, progress=terminal.progress), opened.graph, assets, choice)
+    _tell_dagster(opened, verdict, options.record)
     return replace(verdict, models=summarize(context, opened.graph, assets).models)
 
 
-@contextmanager
-def _teller(opened: OpenProject, record: bool | None) -> Iterator[Tell]:
-    """Tells the project's Dagster instance, so that the UI shows what was found; nobody when there is none."""
+def _tell_dagster(opened: OpenProject, verdict: Verdict, record: bool | None) -> None:
+    """Let the UI show what was found, where it has been used."""
     if not (opened.home.dagster.is_dir() if record is None else record):
-        yield no_finding
         return
     # Imported here: Dagster takes a second, and a build machine without an instance needs none of it.
-    from ml_assets.components.checks import record_evaluations
+    from ml_assets.components.check_records import record_command
     from ml_assets.components.launch import project_instance
 
     with project_instance(opened.home) as instance:
-        yield lambda asset, findings: record_evaluations(instance, asset, findings)
+        record_command(instance, [(opened.graph[name], findings) for name, findings in verdict.findings.items()])
 
 
 def _write(verdict: Verdict, root: Path, options: CheckOptions) -> None:
@@ -100,9 +95,9 @@ def _write(verdict: Verdict, root: Path, options: CheckOptions) -> None:
         options.junit.write_text(junit_xml(verdict, root, repository), encoding="utf-8")
     if options.markdown is not None:
         options.markdown.parent.mkdir(parents=True, exist_ok=True)
-        with options.markdown.open("a", encoding="utf-8") as stream:
-            stream.write(markdown_summary(verdict, root, repository))
+        with options.markdown.open("a", encoding="utf-8") as summary:
+            summary.write(markdown_summary(verdict, root, repository))
     if options.github if options.github is not None else os.environ.get("GITHUB_ACTIONS") == "true":
         # GitHub reads both streams; standard output may hold one JSON object.
         stream = sys.stderr if options.as_json else sys.stdout
-        stream.writelines(f"{line}\n" for line in annotations(verdict, root, repository))
+        stream.writelines(f"{line}\n" for line in workflow_commands(verdict, root, repository))

@@ -21,7 +21,7 @@ USE_CASE = "retail"
 def demo_command(project: Path | None, source: Path | None, rows: int | None, seed: int) -> int:
     """Land the files once, then make what is out of date; the process's exit code."""
     opened = open_project(project)
-    wanted = {"source": str(source.resolve())} if source else {"simulated_rows": rows, "seed": seed}
+    wanted: dict[str, object] = {"source": str(source.resolve())} if source else {"simulated_rows": rows, "seed": seed}
     known = _remembered(opened, wanted)
     if source is not None:
         _replay(opened, source)

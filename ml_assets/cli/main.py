@@ -14,6 +14,10 @@ from ml_assets.errors import MlAssetsError
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
+# `run raw.* staging.*` is the same as `run "raw.* staging.*"`.
+_selection = click.argument("selection", nargs=-1, callback=lambda _context, _argument, words: " ".join(words) or "*")
+
+
 class ErrorAwareGroup(click.Group):
     """Ends with our own message and exit code 2 for anything a user can put right; never with a stack trace."""
 
@@ -41,7 +45,7 @@ def main(ctx: click.Context, project: Path | None) -> None:
 
 
 @main.command()
-@click.argument("selection", default="*")
+@_selection
 @click.option("--partitions", help="Snapshots to make: one key, or FIRST..LAST (inclusive), as 2011-10-03..2011-11-07.")
 @click.option("--retrain", is_flag=True, help="Make new training sets even if their schedule says not yet.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -70,7 +74,7 @@ def demo(project: Path | None, source: Path | None, rows: int | None, seed: int)
 
 
 @main.command()
-@click.argument("selection", default="*")
+@_selection
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.pass_obj
 def status(project: Path | None, selection: str, as_json: bool) -> None:
@@ -81,7 +85,7 @@ def status(project: Path | None, selection: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("selection", default="*")
+@_selection
 @click.option("--partitions", help="Snapshots to judge: one key, or FIRST..LAST; default the newest of each asset.")
 @click.option("--all-partitions", is_flag=True, help="Judge every materialised snapshot.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write results as JUnit XML.")
@@ -90,7 +94,7 @@ def status(project: Path | None, selection: str, as_json: bool) -> None:
 @click.option("--record/--no-record", default=None, help="Show the results in the Dagster UI too; default: if it has been used here.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_obj
-def check(project: Path | None, **options: Any) -> None:
+def check(project: Path | None, /, **options: Any) -> None:
     """Judge what is materialised among SELECTION (as for `run`) by its asset checks. Makes nothing.
 
     Exit codes: 0 every ERROR check held, 1 an ERROR check failed, 2 something could not be judged (not materialised,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 from ml_assets import __version__
@@ -10,7 +12,7 @@ from ml_assets.errors import DeclarationError, SelectionError
 from ml_assets.graph.compile import Graph, compile_graph
 from ml_assets.graph.project import load_project
 from ml_assets.sql_files import sql_root
-from ml_assets.warehouse.asset import RunContext
+from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.home import Home
 from ml_assets.warehouse.store import Warehouse
 
@@ -58,8 +60,6 @@ def _nearest(start: Path) -> Path | None:
 
 def partition_range(text: str | None) -> tuple[str, str] | None:
     """`KEY` or `FIRST..LAST` as a pair of keys."""
-    from datetime import date
-
     if text is None:
         return None
     first, _, last = text.partition("..")
@@ -71,3 +71,15 @@ def partition_range(text: str | None) -> tuple[str, str] | None:
                 f"{key!r} is not a partition key", expected="2011-10-03, or 2011-10-03..2011-11-07", got=text, remedy="correct --partitions"
             ) from problem
     return first, last or first
+
+
+def keys_within(span: tuple[str, str], assets: Sequence[TableAsset], now: datetime) -> list[str]:
+    """The snapshots of these assets between two keys; a span without any is refused."""
+    grid = sorted({key for asset in assets if asset.snapshots is not None for key in asset.partitions(now)})
+    found = [key for key in grid if span[0] <= key <= span[1]]
+    if not found:
+        raise SelectionError(
+            "no snapshot lies in the asked span", expected=f"keys from {grid[0]} to {grid[-1]}" if grid else "an asset with snapshots",
+            got="..".join(span), remedy="correct --partitions" if grid else "leave --partitions out, or select other assets",
+        )  # fmt: skip
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml_assets.cli.project import OpenProject, open_project, partition_range
+from ml_assets.cli.project import OpenProject, keys_within, open_project, partition_range
 from ml_assets.cli.terminal import Terminal
 from ml_assets.graph.plan import select, stage_plan, stages
 from ml_assets.graph.summary import Summary, summarize
@@ -47,9 +47,7 @@ def _keys(opened: OpenProject, assets: Sequence[TableAsset], partitions: str | N
     wanted = partition_range(partitions)
     if wanted is None:
         return None
-    now = opened.home.clock()()
-    known = {key for asset in assets if asset.snapshots is not None for key in asset.partitions(now)}
-    return sorted(key for key in known if wanted[0] <= key <= wanted[1])
+    return keys_within(wanted, assets, opened.home.clock()())
 
 
 def _anything_stale(opened: OpenProject, assets: Sequence[TableAsset], keys: list[str] | None, *, retrain: bool) -> bool:

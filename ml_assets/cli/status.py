@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ml_assets.cli.project import open_project
+from ml_assets.cli.project import OpenProject, open_project
 from ml_assets.graph.plan import select, stage_plan, stages
 from ml_assets.graph.summary import summarize
+from ml_assets.warehouse.asset import RunContext
+from ml_assets.warehouse.store import Warehouse
+
+
+@contextmanager
+def _context(opened: OpenProject) -> Iterator[RunContext]:
+    """The project's state; where there is none yet, an empty warehouse elsewhere, because looking makes nothing."""
+    context = opened.context()
+    if opened.home.warehouse.exists():
+        yield context
+        return
+    with TemporaryDirectory(prefix="ml-assets-") as folder:
+        yield replace(context, warehouse=Warehouse(Path(folder) / "warehouse.duckdb", Path(folder) / "scratch"))
 
 
 def status_command(project: Path | None, selection: str, *, as_json: bool) -> int:
     """Print what there is and what is out of date; 0, or 1 when an ERROR check fails."""
     opened = open_project(project)
     assets = select(opened.graph, selection)
-    context = opened.context()
-    stale: dict[str, dict[str, str]] = {}
-    with context.warehouse.reading() as bench:
-        for stage in stages(assets):
-            plan = stage_plan(bench, context, stage)
-            stale |= {str(name): reasons for name, reasons in plan.reasons.items()}
-            stale |= {str(name): {"": "reads something that is out of date"} for name in plan.reached}
-    summary = summarize(context, opened.graph, assets)
+    with _context(opened) as context:
+        stale: dict[str, dict[str, str]] = {}
+        with context.warehouse.reading() as bench:
+            for stage in stages(assets):
+                plan = stage_plan(bench, context, stage)
+                stale |= {str(name): reasons for name, reasons in plan.reasons.items()}
+                stale |= {str(name): {"": "reads something that is out of date"} for name in plan.reached}
+        summary = summarize(context, opened.graph, assets)
     if as_json:
         sys.stdout.write(json.dumps(summary.to_json() | {"out_of_date": stale}, default=str) + "\n")
         return 1 if summary.errors else 0

@@ -62,7 +62,7 @@ def _asset_table(lines: tuple[AssetLine, ...]) -> Table:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for line in lines:
         judged = line.passed + line.failed + line.warned
-        held = f"{line.passed}/{judged}" if judged else "–"
+        held = f"{line.passed}/{judged}" if judged else "-"
         colour = "red" if line.failed else "yellow" if line.warned else "green"
         partitions = str(line.partitions) if line.newest else "" if line.partitions else "not made"
         table.add_row(line.asset, f"{line.rows:,}", partitions, line.newest, f"[{colour}]{held}[/]")
@@ -77,7 +77,7 @@ def _model_table(model: ModelLine) -> Table:
     for _, title in _METRICS:
         table.add_column(title, justify="right")
     for name, values in sorted(model.metrics.items(), key=lambda item: (item[0] != "candidate", item[0])):
-        cells = ["–" if (value := values.get(metric)) is None else f"{value:.4f}" for metric, _ in _METRICS]
+        cells = ["-" if (value := values.get(metric)) is None else f"{value:.4f}" for metric, _ in _METRICS]
         table.add_row(f"[bold]{name}[/]" if name == "candidate" else name, *cells)
     return table
 

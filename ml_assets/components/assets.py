@@ -41,7 +41,7 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
     )
     def materialized(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         keys = list(context.partition_keys) if grid is not None else [UNPARTITIONED]
-        run = resource.context(context.log, context.run_id, step_progress(context.log))
+        run = resource.context(context.log, context.run.run_id, step_progress(context.log))
         try:
             report = asset.materialize(run, keys)
         except MlAssetsError as problem:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import dagster as dg
 
 from ml_assets.resources import MlAssetsResource
@@ -38,8 +36,9 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
             subset = context.candidate_subset if stale else context.get_empty_subset()
             return dg.AutomationResult(context, subset)
         grid = context.partitions_def
-        existing = stale.intersection(grid.get_partition_keys()) if grid is not None else set()
-        chosen: Any = context.asset_graph_view.get_subset_from_partition_keys(context.key, grid, existing)
+        assert grid is not None
+        existing = stale.intersection(grid.get_partition_keys())
+        chosen = context.asset_graph_view.get_subset_from_partition_keys(context.key, grid, existing)
         return dg.AutomationResult(context, context.candidate_subset.compute_intersection(chosen))
 
 
@@ -52,6 +51,9 @@ def stale_partitions(asset: TableAsset, resource: MlAssetsResource) -> set[str]:
 
 
 def when_out_of_date() -> dg.AutomationCondition[dg.AssetKey]:
-    """Out of date, not being made, and not tried in vain with the very same inputs."""
-    tried = dg.AutomationCondition.execution_failed() & ~dg.AutomationCondition.any_deps_updated()
-    return OutOfDate() & ~dg.AutomationCondition.in_progress() & ~tried
+    """Out of date, not being made, and not tried in vain since an input or the logic last changed."""
+    failed = dg.AutomationCondition.execution_failed()
+    changed = dg.AutomationCondition.any_deps_updated() | dg.AutomationCondition.code_version_changed()
+    # A run may begin and fail between two ticks, so what was asked for counts as tried.
+    in_vain = failed & ~changed.since(failed.newly_true() | dg.AutomationCondition.newly_requested())
+    return (OutOfDate() & ~dg.AutomationCondition.in_progress() & ~in_vain).with_label("out of date, and not tried in vain")

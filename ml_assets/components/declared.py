@@ -29,16 +29,17 @@ class DeclaredComponent(dg.Component):
         return cls.spec_type
 
     @classmethod
-    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:  # noqa: ARG003 (Dagster's interface)
         return cls(cls.spec_type.model_validate(attributes.model_dump() if attributes else {}))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         project = project_around(context)
-        relative = context.path.relative_to(context.defs_module_path).parts
-        use_case = relative[0] if relative else "default"
-        declaration = Declaration(self.spec, f"{context.path.name}/defs.yaml", use_case)
+        file = context.path if context.path.is_file() else context.path / "defs.yaml"
+        folders = file.relative_to(context.defs_module_path).parts[:-1]
+        place = file.relative_to(context.project_root).as_posix()
+        declaration = Declaration(self.spec, place, folders[0] if folders else "default")
         graph = compile_graph(project.including(declaration))
-        return definitions_of(graph, graph.of(declaration), Path(context.project_root))
+        return definitions_of(graph.of(declaration), Path(context.project_root))
 
 
 def project_around(context: dg.ComponentLoadContext) -> Project:

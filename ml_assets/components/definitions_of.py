@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,26 +10,23 @@ import dagster as dg
 
 from ml_assets.components.assets import dagster_asset
 from ml_assets.components.checks import dagster_checks
+from ml_assets.components.previews import known_previews
 from ml_assets.components.schedules import schedules_of
 from ml_assets.components.sensors import landing_sensor
-from ml_assets.graph.compile import Graph
 from ml_assets.ingest.raw_table import RawTableAsset
 from ml_assets.resources import RESOURCE_KEY, MlAssetsResource
 from ml_assets.warehouse.asset import TableAsset
 
 
-def definitions_of(graph: Graph, assets: Sequence[TableAsset], project_root: Path) -> dg.Definitions:
-    """Dagster definitions for `assets`, which are part of `graph`."""
+def definitions_of(assets: Sequence[TableAsset], project_root: Path) -> dg.Definitions:
+    """Dagster definitions for some assets of the project at `project_root`."""
     resource = resource_of(str(project_root))
-    with warnings.catch_warnings():
-        # Partitioned checks and code references are previews in this version; the pins in pyproject.toml hold them still.
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        warnings.simplefilter("ignore", dg.BetaWarning)
+    with known_previews():
         return dg.Definitions(
             assets=[dagster_asset(asset, resource) for asset in assets],
             asset_checks=[dagster_checks(asset, resource) for asset in assets],
             sensors=[landing_sensor(asset, resource) for asset in assets if isinstance(asset, RawTableAsset)],
-            schedules=[schedule for asset in assets for schedule in schedules_of(asset)],
+            schedules=[schedule for asset in assets for schedule in schedules_of(asset, resource)],
             resources={RESOURCE_KEY: resource},
         )
 

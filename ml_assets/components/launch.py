@@ -40,7 +40,7 @@ def prepare_instance(home: Home) -> Path:
     home.dagster.mkdir(parents=True, exist_ok=True)
     path = home.dagster / "dagster.yaml"
     if not path.exists():
-        path.write_text(_INSTANCE.format(history=home.dagster / "history"), encoding="utf-8")
+        path.write_text(_INSTANCE, encoding="utf-8")
     return home.dagster
 
 
@@ -54,8 +54,6 @@ nux:
 event_log_storage:
   module: ml_assets.components.event_log
   class: PooledSqliteEventLogStorage
-  config:
-    base_dir: {history}
 # One warehouse file has one writer; waiting in the queue is cheaper than waiting for the lock.
 concurrency:
   runs:
@@ -84,7 +82,7 @@ def run_assets(
     """
     report = RunReport()
     resource = resource_of(str(root))
-    definitions = dg.Definitions.merge(definitions_of(graph, list(graph), root), dg.Definitions(executor=dg.in_process_executor))
+    definitions = dg.Definitions.merge(definitions_of(list(graph), root), dg.Definitions(executor=dg.in_process_executor))
     with project_instance(resource.state) as instance:
         job = definitions.resolve_implicit_global_asset_job_def()
         for stage in stages(assets):

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from ml_assets.components.keys import asset_key
+from ml_assets.features.statement import Statement
 from ml_assets.specs.columns import ColumnSpec
 from ml_assets.warehouse.asset import AssetReport, RunContext, TableAsset
 from ml_assets.warehouse.manifest import UNPARTITIONED
@@ -41,13 +43,31 @@ def made_metadata(asset: TableAsset, run: RunContext, report: AssetReport, parti
         if bench.has_table(asset.name):
             found["dagster/column_schema"] = _schema(bench, asset)
             found["preview"] = dg.MetadataValue.md(_preview(bench, asset, partitions))
+        if lineage := _column_lineage(bench, asset):
+            found["dagster/column_lineage"] = lineage
     return found
 
 
+def _column_lineage(bench: Workbench, asset: TableAsset) -> dg.TableColumnLineage | None:
+    statement = getattr(asset, "statement", None)
+    if not isinstance(statement, Statement):
+        return None
+    sources = {table: list(bench.columns(table.quoted)) for table in statement.tables if bench.has_table(table)}
+    found = statement.column_lineage(sources)
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column: [dg.TableColumnDep(asset_key=asset_key(table), column_name=name) for table, name in sorted(origins)]
+            for column, origins in found.items()
+        }
+    )
+
+
 def _value(value: Any) -> Any:
-    if isinstance(value, bool | int | float | str):
-        return dg.MetadataValue.path(value) if isinstance(value, str) and value.endswith(".html") else value
-    return str(value)
+    if isinstance(value, str):
+        if value.endswith(".html"):
+            return dg.MetadataValue.path(value)
+        return dg.MetadataValue.md(value) if value.startswith("![") else value
+    return value if isinstance(value, bool | int | float) else str(value)
 
 
 def _declared_columns(asset: TableAsset) -> dict[str, ColumnSpec]:

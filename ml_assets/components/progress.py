@@ -34,6 +34,6 @@ def step_progress(log: dg.DagsterLogManager) -> Progress:
             listener(label, done, total)
         if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            log.info(f"{label}: {done:,} of {total:,}")
+            log.info("%s: %s of %s", label, f"{done:,}", f"{total:,}")
 
     return report

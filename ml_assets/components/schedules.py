@@ -5,6 +5,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from ml_assets.components.keys import asset_key
 from ml_assets.registry.champion import ChampionAsset
+from ml_assets.resources import MlAssetsResource
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import TableName
@@ -13,7 +14,7 @@ _RETRAIN = {"daily": "0 3 * * *", "weekly": "0 3 * * 1", "monthly": "0 3 1 * *"}
 _SCORE = {"day": "0 4 * * *", "week": "0 4 * * 1", "month": "0 4 1 * *"}
 
 
-def schedules_of(asset: TableAsset) -> list[dg.ScheduleDefinition]:
+def schedules_of(asset: TableAsset, resource: MlAssetsResource) -> list[dg.ScheduleDefinition]:
     """The schedules that one asset brings along."""
     if isinstance(asset, ChampionAsset) and asset.spec.retrain != "manual":
         name = asset.spec.name
@@ -27,16 +28,20 @@ def schedules_of(asset: TableAsset) -> list[dg.ScheduleDefinition]:
         ]  # fmt: skip
     if isinstance(asset, ScoresAsset):
         job = dg.define_asset_job(f"score_{asset.name.table}", selection=dg.AssetSelection.assets(asset_key(asset.name)))
-        return [_scoring_schedule(asset, job)]
+        return [_scoring_schedule(asset, job, resource)]
     return []
 
 
-def _scoring_schedule(asset: ScoresAsset, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def _scoring_schedule(
+    asset: ScoresAsset, job: UnresolvedAssetJobDefinition, resource: MlAssetsResource
+) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=f"score_{asset.name.table}_every_{asset.snapshots.every}", job=job, cron_schedule=_SCORE[asset.snapshots.every],
         execution_timezone="UTC", default_status=dg.DefaultScheduleStatus.RUNNING,
     )  # fmt: skip
-    def scoring(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def scoring(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if resource.state.replays_history:
+            return dg.SkipReason("history is being replayed: its clock stands still, and no new snapshot comes")
         newest = asset.snapshots.keys(context.scheduled_execution_time)[-1]
         return dg.RunRequest(partition_key=newest)
 

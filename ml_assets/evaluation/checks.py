@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ml_assets.specs.models import ModelSpec
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.results import CheckFinding
 
 _OVERFIT_GAP = 0.05
 
 
-def evaluation_checks(spec: ModelSpec) -> tuple[Check, ...]:
+def evaluation_checks() -> tuple[Check, ...]:
     """All checks of `evaluation.<model>`."""
     return (
         _grain_check(),

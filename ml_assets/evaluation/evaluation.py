@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
 
 from ml_assets.evaluation.checks import evaluation_checks
-from ml_assets.evaluation.metrics import METRICS, Vector
+from ml_assets.evaluation.metrics import METRICS
+from ml_assets.evaluation.overview import overview_picture
+from ml_assets.evaluation.pictures import SplitRow
 from ml_assets.evaluation.report import ReportFacts, render_report, write_report
+from ml_assets.evaluation.scored import MeasuredValue, measured, score_rows, whole_test
 from ml_assets.specs.models import ModelSpec
-from ml_assets.training.matrix import arrow_rows
-from ml_assets.training.versions import ModelVersion, load_version
-from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.training.versions import load_version
+from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
-from ml_assets.warehouse.names import TableName, quoted
+from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
 EVALUATION_COLUMNS = (
@@ -26,10 +24,10 @@ EVALUATION_COLUMNS = (
 )
 
 
-class EvaluationAsset(TableAsset):
+class EvaluationAsset(ComputedTable):
     """`evaluation.<model>`: grain (version, estimator, part, snapshot, metric); a null snapshot is the part as a whole."""
 
-    kinds = ("duckdb", "altair")
+    kinds = ("duckdb",)
 
     def __init__(self, spec: ModelSpec, place: str, use_case: str) -> None:
         super().__init__(TableName("evaluation", spec.name), spec, place, use_case=use_case)
@@ -48,7 +46,7 @@ class EvaluationAsset(TableAsset):
 
     @property
     def logic(self) -> str:
-        return fingerprint("evaluation/1", sorted(METRICS))
+        return fingerprint("evaluation/2", sorted(METRICS))
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         rows = {table: manifest_of(bench, table).get(UNPARTITIONED) for table in self.deps}
@@ -58,77 +56,47 @@ class EvaluationAsset(TableAsset):
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         version = load_version(bench, self.spec.name)
-        scored = self._score(bench, version)
-        values = measured(scored, version)
+        scored = score_rows(bench, version, self.training, self.spec.entity)
+        values = measured(scored, version.version)
+        self._stage(bench, version.version, values)
+        facts = ReportFacts(self.spec, version, scored, values, self._split(bench))
+        page = render_report(facts)
+        path = write_report(context.home.reports, version, page)
+        bench.execute("create or replace temp table report_page as select ?::integer as version, ? as html", [version.version, page])
+        test = {f"{name}.{metric}": value for name, found in whole_test(values).items() for metric, value in found.items()}
+        return Staged(
+            "(select * from measured order by all)",
+            {"version": version.version, "report": str(path), "picture": overview_picture(facts), **test},
+        )
+
+    def _stage(self, bench: Workbench, version: int, values: Sequence[MeasuredValue]) -> None:
         bench.execute(f"create or replace temp table measured ({EVALUATION_COLUMNS})")
         if bench.has_table(self.name):
-            bench.execute(f"insert into measured by name select * from {self.name.quoted} where version <> {version.version}")
-        bench.connection.executemany("insert into measured values (?, ?, ?, ?, ?, ?, ?, ?)", values)
-        page = render_report(ReportFacts.of(self.spec, version, scored, values, context.now))
-        path = write_report(context.home.reports, version, page)
-        bench.execute("create or replace temp table report_page (version integer, html varchar)")
-        bench.execute("insert into report_page values (?, ?)", [version.version, page])
-        test = {
-            f"{estimator}.{metric}": value for _, estimator, part, snapshot, metric, value, _, _ in values
-            if part == "test" and snapshot is None
-        }  # fmt: skip
-        return Staged("(select * from measured order by all)", {"version": version.version, "report": str(path), **test})
+            bench.execute(f"insert into measured by name select * from {self.name.quoted} where version <> {version}")
+        columns = [list(column) for column in zip(*values, strict=True)]
+        bench.execute(f"insert into measured select {', '.join(['unnest(?)'] * len(columns))}", columns)
+
+    def _split(self, bench: Workbench) -> list[SplitRow]:
+        return [
+            SplitRow(*row)
+            for row in bench.rows(
+                f"select snapshot, part, count(*), sum(label)::bigint from {self.training.quoted} group by all order by snapshot"
+            )
+        ]
 
     def after_write(self, bench: Workbench, context: RunContext, staged: Staged) -> None:
         bench.replace_rows(self.pages, "report_page", "version", [staged.facts["version"]])
 
-    def _score(self, bench: Workbench, version: ModelVersion) -> pa.Table:
-        """Label, snapshot, part and every estimator's probability for train, validation and test rows."""
-        encoder = version.package.encoder
-        columns = ", ".join(quoted(name) for name in encoder.features)
-        table = arrow_rows(
-            bench,
-            f"select snapshot, part, label::double as label, {columns} from {self.training.quoted} "
-            f"where part <> 'embargo' order by snapshot, {quoted(self.spec.entity)}",
-        )
-        matrix, _ = encoder.encode(table)
-        found = {name: table[name] for name in ("snapshot", "part", "label")}
-        found |= {name: pa.array(version.package.predict(matrix, name)) for name in version.package.estimators}
-        return pa.table(found)
-
     @property
     def checks(self) -> tuple[Check, ...]:
-        return evaluation_checks(self.spec)
-
-
-def measured(scored: pa.Table, version: ModelVersion) -> list[list[Any]]:
-    """Rows of the evaluation table: each estimator on each part, and on each test snapshot."""
-    part = np.asarray(scored["part"].to_pylist())
-    snapshot = scored["snapshot"].to_numpy()
-    label = scored["label"].to_numpy()
-    rows: list[list[Any]] = []
-    for estimator in version.package.estimators:
-        score = scored[estimator].to_numpy()
-        for name in ("train", "validation", "test"):
-            chosen = part == name
-            rows += _measured_rows(version.version, estimator, name, None, label[chosen], score[chosen])
-        for moment in np.unique(snapshot[part == "test"]):
-            chosen = (part == "test") & (snapshot == moment)
-            rows += _measured_rows(version.version, estimator, "test", moment.astype("datetime64[us]").item(), label[chosen], score[chosen])
-    return rows
-
-
-def _measured_rows(version: int, estimator: str, part: str, snapshot: Any, label: Vector, score: Vector) -> list[list[Any]]:
-    found = []
-    for metric, function in METRICS.items():
-        value = function(label, score)
-        # A metric that does not exist for these rows is null, never zero.
-        found.append([version, estimator, part, snapshot, metric, None if math.isnan(value) else value, len(label), int(label.sum())])
-    return found
+        return evaluation_checks()
 
 
 def test_metrics(bench: Workbench, model: str, version: int) -> Mapping[str, Mapping[str, float | None]]:
-    """Estimator → metric → value on the whole test part of one version."""
-    found: dict[str, dict[str, float | None]] = {}
-    for estimator, metric, value in bench.rows(
-        f"select estimator, metric, value from {TableName('evaluation', model).quoted} "
-        "where version = ? and part = 'test' and snapshot is null",
+    """Estimator → metric → value on the whole test part of one stored version."""
+    rows = bench.rows(
+        "select version, estimator, part, snapshot, metric, value, rows, positives from "
+        f"{TableName('evaluation', model).quoted} where version = ? and part = 'test' and snapshot is null order by estimator, metric",
         [version],
-    ):
-        found.setdefault(estimator, {})[metric] = value
-    return found
+    )
+    return whole_test([MeasuredValue(*row) for row in rows])

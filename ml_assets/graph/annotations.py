@@ -12,7 +12,7 @@ from ml_assets.graph.verdict import CheckOutcome, Verdict
 _MOST_PARTITIONS = 3
 
 
-def annotations(verdict: Verdict, project_root: Path, repository: Path) -> Iterator[str]:
+def workflow_commands(verdict: Verdict, project_root: Path, repository: Path) -> Iterator[str]:
     """One command for each failed check and line, whatever number of partitions it failed on; errors come first."""
     for level, kinds in (("error", ("error", "failed")), ("warning", ("warned",))):
         found = [outcome for outcome in verdict.outcomes if outcome.outcome in kinds]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
@@ -70,24 +71,34 @@ def compile_graph(project: Project) -> Graph:
     return _Compiler(project).graph()
 
 
+def tables_of(spec: Described) -> list[TableName]:
+    """The tables that a declaration yields, by its name alone."""
+    if isinstance(spec, ModelSpec):
+        schemas = ("labels", "training", "models", "evaluation")
+        beside = (TableName("labels", f"{spec.name}__population"), TableName("models", f"{spec.name}__champion"))
+        return [*(TableName(schema, spec.name) for schema in schemas), *beside]
+    schema = {RawTableSpec: "raw", FeatureSetSpec: "features", ScoredOutputSpec: "scores"}.get(type(spec))
+    return [TableName(spec.table_schema if isinstance(spec, SqlTableSpec) else str(schema), spec.name)]
+
+
 class _Compiler:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._assets: dict[TableName, TableAsset] = {}
         self._declared: dict[TableName, Declaration] = {}
-        self._features = {d.spec.name: d.spec for d in self._of(FeatureSetSpec)}
-        self._models = {d.spec.name: d.spec for d in self._of(ModelSpec)}
+        self._features = {spec.name: spec for spec in self._of(FeatureSetSpec)}
+        self._models = {spec.name: spec for spec in self._of(ModelSpec)}
+        self._tables = {table for declaration in project.declarations for table in tables_of(declaration.spec)}
         self._times = dict(self._time_columns())
 
-    def _of(self, kind: type[S]) -> list[Declaration]:
-        return [d for d in self._project.declarations if isinstance(d.spec, kind)]
+    def _of(self, kind: type[S]) -> list[S]:
+        return [d.spec for d in self._project.declarations if isinstance(d.spec, kind)]
 
     def _time_columns(self) -> Iterator[tuple[TableName, TimeColumns]]:
         for declaration in self._project.declarations:
             spec = declaration.spec
             if isinstance(spec, RawTableSpec | SqlTableSpec) and spec.event_time is not None:
-                schema = "raw" if isinstance(spec, RawTableSpec) else spec.table_schema
-                yield TableName(schema, spec.name), TimeColumns(spec.event_time, spec.available_at)
+                yield tables_of(spec)[0], TimeColumns(spec.event_time, spec.available_at)
 
     def graph(self) -> Graph:
         for declaration in self._project.declarations:
@@ -99,7 +110,6 @@ class _Compiler:
                     )  # fmt: skip
                 self._assets[asset.name] = asset
                 self._declared[asset.name] = declaration
-        self._refuse_unknown_tables()
         return Graph({name: self._assets[name] for name in self._order()}, self._declared)
 
     def _assets_of(self, declaration: Declaration) -> list[TableAsset]:
@@ -107,28 +117,29 @@ class _Compiler:
         if isinstance(spec, RawTableSpec):
             return [RawTableAsset(spec, place, use_case)]
         if isinstance(spec, SqlTableSpec):
-            return [SqlTableAsset(spec, self._statement(spec.sql, place), place, use_case, self._times)]
+            return [SqlTableAsset(spec, self._statement(declaration, "sql"), place, use_case, self._times)]
         if isinstance(spec, FeatureSetSpec):
-            return [FeatureSetAsset(spec, self._statement(spec.sql, place), self._times, place, use_case)]
+            return [FeatureSetAsset(spec, self._statement(declaration, "sql"), self._times, place, use_case)]
         if isinstance(spec, ModelSpec):
-            return self._model_assets(spec, place, use_case)
+            return self._model_assets(declaration, spec)
         assert isinstance(spec, ScoredOutputSpec)
         if spec.model not in self._models:
-            raise UnknownNameError("model", spec.model, self._models, place=place)
+            raise UnknownNameError("model", spec.model, self._models, place=declaration.place_of("model"))
         model = self._models[spec.model]
-        return [ScoresAsset(spec, model, self._sets(model, place), place, use_case)]
+        return [ScoresAsset(spec, model, self._sets(model, declaration), place, use_case)]
 
-    def _model_assets(self, spec: ModelSpec, place: str, use_case: str) -> list[TableAsset]:
-        sets = self._sets(spec, place)
+    def _model_assets(self, declaration: Declaration, spec: ModelSpec) -> list[TableAsset]:
+        place, use_case = declaration.place, declaration.use_case
+        sets = self._sets(spec, declaration)
         for name, feature_set in sets.items():
             if feature_set.entity != spec.entity:
                 raise DeclarationError(
-                    f"feature set {name} is about another entity", place=place, expected=spec.entity, got=feature_set.entity,
-                    remedy="use feature sets of the model's entity",
+                    f"feature set {name} is about another entity", place=declaration.place_of("features"), expected=spec.entity,
+                    got=feature_set.entity, remedy="use feature sets of the model's entity",
                 )  # fmt: skip
-        self._refuse_repeated_features(spec, sets, place)
-        population = self._statement(spec.label.population, place)
-        label = self._statement(spec.label.sql, place)
+        self._refuse_repeated_features(spec, sets, declaration)
+        population = self._statement(declaration, "label", "population")
+        label = self._statement(declaration, "label", "sql")
         return [
             PopulationAsset(spec, population, self._times, place, use_case),
             LabelAsset(spec, label, self._times, place, use_case),
@@ -138,43 +149,41 @@ class _Compiler:
             ChampionAsset(spec, place, use_case),
         ]
 
-    def _refuse_repeated_features(self, spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], place: str) -> None:
+    def _refuse_repeated_features(
+        self, spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], declaration: Declaration
+    ) -> None:
         seen: dict[str, str] = {}
         for name, feature_set in sets.items():
             for column in feature_set.columns:
                 if column in seen and column not in spec.exclude:
                     raise DeclarationError(
-                        f"feature {column} comes from two feature sets", place=place, expected="different names",
-                        got=f"{seen[column]} and {name}", remedy="rename one of the columns, or list it under exclude",
+                        f"feature {column} comes from two feature sets", place=declaration.place_of("features"),
+                        expected="different names", got=f"{seen[column]} and {name}",
+                        remedy="rename one of the columns, or list it under exclude",
                     )  # fmt: skip
                 seen[column] = name
-        unknown = sorted(set((*spec.exclude, *spec.categorical)) - set(seen))
-        if unknown:
-            raise UnknownNameError("feature", unknown[0], seen, place=place)
+        for field in ("exclude", "categorical"):
+            unknown = sorted(set(getattr(spec, field)) - set(seen))
+            if unknown:
+                raise UnknownNameError("feature", unknown[0], seen, place=declaration.place_of(field))
 
-    def _sets(self, spec: ModelSpec, place: str) -> dict[str, FeatureSetSpec]:
+    def _sets(self, spec: ModelSpec, declaration: Declaration) -> dict[str, FeatureSetSpec]:
         found = {}
         for name in spec.features:
             if name not in self._features:
-                raise UnknownNameError("feature set", name, self._features, place=place)
-            feature_set = self._features[name]
-            assert isinstance(feature_set, FeatureSetSpec)
-            found[name] = feature_set
+                raise UnknownNameError("feature set", name, self._features, place=declaration.place_of("features"))
+            found[name] = self._features[name]
         return found
 
-    def _statement(self, path: str, place: str) -> Statement:
-        return read_statement(self._project.sql_root, path, declared_at=place)
-
-    def _refuse_unknown_tables(self) -> None:
-        known = [str(name) for name in self._assets]
-        for asset in self._assets.values():
-            for dep in asset.deps:
-                if dep not in self._assets:
-                    statement = getattr(asset, "statement", None)
-                    place = asset.place
-                    if isinstance(statement, Statement):
-                        place = f"{statement.path}:{statement.line_of(dep.table) or 1}"
-                    raise UnknownNameError("table", str(dep), known, place=place)
+    def _statement(self, declaration: Declaration, *field: str) -> Statement:
+        """The statement that a field names; every table it reads is declared."""
+        relative = reduce(getattr, field, declaration.spec)
+        statement = read_statement(self._project.sql_root, str(relative), declared_at=declaration.place_of(*field))
+        for table in statement.tables:
+            if table not in self._tables:
+                known = [str(name) for name in self._tables]
+                raise UnknownNameError("table", str(table), known, place=f"{statement.path}:{statement.line_of(str(table)) or 1}")
+        return statement
 
     def _order(self) -> list[TableName]:
         """Each after what it reads; among those that could come next, by stage of the walk and name."""

@@ -13,7 +13,7 @@ from ml_assets.graph.verdict import CheckOutcome, Outcome, Verdict
 _WORDS: dict[Outcome, str] = {
     "error": "could not be judged", "failed": "failed", "warned": "warned", "passed": "passed", "not_applicable": "not applicable",
 }  # fmt: skip
-_SIGNS: dict[Outcome, str] = {"error": "🛑", "failed": "❌", "warned": "⚠️", "passed": "✅", "not_applicable": "➖"}
+_SIGNS: dict[Outcome, str] = {"error": "🛑", "failed": "❌", "warned": "⚠️", "passed": "✅", "not_applicable": "⏭️"}
 _HEADLINES = ("✅ Every ERROR check held", "❌ ERROR checks failed", "🛑 Not everything could be judged")
 _MOST_LISTED = 1000
 _METRICS = ("roc_auc", "average_precision", "brier", "log_loss")
@@ -46,7 +46,7 @@ def _amiss(outcome: CheckOutcome, project_root: Path, repository: Path) -> Seque
 def _model(model: ModelLine) -> str:
     champion = f"champion is version {model.champion}" if model.champion else "no champion yet"
     rows = [
-        (name, *("–" if (value := values.get(metric)) is None else f"{value:.4f}" for metric in _METRICS))
+        (name, *("-" if (value := values.get(metric)) is None else f"{value:.4f}" for metric in _METRICS))
         for name, values in sorted(model.metrics.items(), key=lambda item: (item[0] != "candidate", item[0]))
     ]
     head = ("estimator", "ROC AUC", "average precision", "Brier", "log loss")

@@ -35,6 +35,7 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
     "LK003": (("sql",),),
     "TR001": (("split",),),
     "TR002": (("split",),),
+    "TR003": (("features",),),
     "MD001": (("estimator",),),
     "MC001": (("estimator",),),
     "MC002": (("estimator",),),

@@ -46,11 +46,9 @@ def select(graph: Graph, selection: str) -> list[TableAsset]:
                 f"no asset matches {core!r}", expected="schema.table, schema.*, use_case:NAME or *, with + for up- or downstream",
                 got=core, remedy=f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names)}",
             )  # fmt: skip
-        if word.startswith("+"):
-            found = graph.upstream(found)
-        if word.endswith("+"):
-            found = graph.downstream(found)
         chosen |= found
+        chosen |= graph.upstream(found) if word.startswith("+") else set()
+        chosen |= graph.downstream(found) if word.endswith("+") else set()
     return [asset for asset in graph if asset.name in chosen]
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from ml_assets.errors import DeclarationError, UnknownNameError
+from ml_assets.graph.yaml_document import Document, read_documents
 from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
 from ml_assets.specs.base import Described
 
@@ -32,14 +33,13 @@ class Declaration:
     spec: Described
     place: str
     use_case: str
-    node: yaml.Node | None = field(default=None, compare=False, repr=False)
+    document: Document | None = field(default=None, compare=False, repr=False)
 
     def place_of(self, *path: str) -> str:
         """`path:line` of the deepest part of a field's path that is written down; `place` where none of it is."""
-        attributes = _child(self.node, "attributes")
-        if attributes is None or _child(attributes, path[0]) is None:
+        if self.document is None or not self.document.has("attributes", path[0]):
             return self.place
-        return f"{self.place.rpartition(':')[0]}:{line_of(attributes, path)}"
+        return self.document.place_of("attributes", *path)
 
 
 @dataclass(frozen=True)
@@ -76,80 +76,65 @@ def _load(defs_root: Path, sql_root: Path, project_root: Path, stamp: tuple[tupl
 
 def read_declarations(path: Path, defs_root: Path, project_root: Path) -> list[Declaration]:
     """The declarations of one file. Documents of other component types are none of ours and are passed over."""
-    text = path.read_text(encoding="utf-8")
     shown = path.relative_to(project_root).as_posix() if path.is_relative_to(project_root) else str(path)
-    try:
-        nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.MarkedYAMLError as problem:
-        line = problem.problem_mark.line + 1 if problem.problem_mark else 1
+    documents = read_documents(path.read_text(encoding="utf-8"), shown)
+    ours = [document for document in documents if _kind(document).startswith(PREFIX)]
+    if ours and len(documents) > 1:
         raise DeclarationError(
-            "not valid YAML", place=f"{shown}:{line}", expected="one component document", got=problem.problem or str(problem),
-            remedy="correct the indentation or quote the value",
-        ) from problem  # fmt: skip
-    if len(documents) > 1:
-        raise DeclarationError(
-            "several documents in one file", place=f"{shown}:{nodes[1].start_mark.line + 1}", expected="one document a file",
+            "several documents in one file", place=documents[1].place, expected="one document a file",
             got=f"{len(documents)} documents", remedy="put each component into a folder of its own",
         )  # fmt: skip
     relative = path.parent.relative_to(defs_root).parts
-    use_case = relative[0] if relative else "default"
-    return [d for document, node in zip(documents, nodes, strict=True) if (d := _declaration(document, node, shown, use_case))]
+    return [_declaration(document, relative[0] if relative else "default") for document in ours]
 
 
-def _declaration(document: Any, node: yaml.Node, shown: str, use_case: str) -> Declaration | None:
-    kind = document.get("type") if isinstance(document, Mapping) else None
-    if not isinstance(kind, str) or not kind.startswith(PREFIX):
-        return None
+def _kind(document: Document) -> str:
+    return str(document.data.get("type", "")) if isinstance(document.data, Mapping) else ""
+
+
+def _declaration(document: Document, use_case: str) -> Declaration:
+    kind = _kind(document)
     name = kind.removeprefix(PREFIX)
-    place = f"{shown}:{line_of(node, ('type',))}"
     if name not in KINDS:
-        raise UnknownNameError("component type", kind, [PREFIX + known for known in KINDS], place=place)
+        raise UnknownNameError("component type", kind, [PREFIX + known for known in KINDS], place=document.place_of("type"))
     try:
-        spec = KINDS[name].model_validate(document.get("attributes") or {})
+        spec = KINDS[name].model_validate(document.data.get("attributes") or {})
     except ValidationError as problem:
-        raise _invalid(problem, node, shown, kind) from problem
-    return Declaration(spec, f"{shown}:{line_of(node, ('attributes', 'name'))}", use_case, node)
+        raise _invalid(problem, document, kind) from problem
+    return Declaration(spec, document.place_of("attributes", "name"), use_case, document)
 
 
-def _invalid(problem: ValidationError, node: yaml.Node, shown: str, kind: str) -> DeclarationError:
+def _invalid(problem: ValidationError, document: Document, kind: str) -> DeclarationError:
     faults = problem.errors()
     first = faults[0]
-    location = ("attributes", *(str(part) for part in first["loc"]))
-    field = ".".join(location[1:]) or "attributes"
+    field = _field(first, document)
     got = "nothing" if first["type"] == "missing" else first.get("input")
-    rest = [f"line {line_of(node, ('attributes', *map(str, f['loc'])))}: {'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults[1:]]
+    misread = isinstance(got, bool | date) or (first["type"] == "string_type" and isinstance(got, int | float))
+    remedy = f"quote the value, which YAML reads as {got!r}" if misread else f"correct {field}"
     return DeclarationError(
-        f"{kind}: {field}: {first['msg'].removeprefix('Value error, ')}", place=f"{shown}:{line_of(node, location)}",
-        expected=_expected(first), got=got, remedy=f"correct {field}; `ml-assets components {kind.removeprefix(PREFIX)}` lists the fields",
-        examples=rest,
+        f"{kind}: {field}: {_message(first)}", place=document.place_of("attributes", *map(str, first["loc"])),
+        expected=_expected(first), got=got, remedy=f"{remedy}; `ml-assets components {kind.removeprefix(PREFIX)}` lists the fields",
+        examples=[f"line {_line(fault, document)}: {_field(fault, document)}: {_message(fault)}" for fault in faults[1:]],
     )  # fmt: skip
+
+
+def _line(fault: Mapping[str, Any], document: Document) -> str:
+    return document.place_of("attributes", *map(str, fault["loc"])).rpartition(":")[2]
+
+
+def _field(fault: Mapping[str, Any], document: Document) -> str:
+    """Dotted name of the field as it is written, or as it would be when it is missing."""
+    path = [str(part) for part in fault["loc"]]
+    written = document.written(["attributes", *path])[1:]
+    return ".".join([*written, path[-1]] if fault["type"] == "missing" else written) or "attributes"
+
+
+def _message(fault: Mapping[str, Any]) -> str:
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _expected(fault: Mapping[str, Any]) -> str:
     context = fault.get("ctx") or {}
     if "expected" in context:
         return str(context["expected"])
-    return {"missing": "a value", "extra_forbidden": "a declared field"}.get(str(fault["type"]), str(fault["msg"]).removeprefix("Value error, "))
-
-
-def _child(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    """The value of `key`, None where there is none."""
-    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-    return next((value for name, value in pairs if name.value == key), None)
-
-
-def line_of(node: yaml.Node, path: Iterable[str]) -> int:
-    """1-based line of the deepest part of `path` that exists below a YAML node."""
-    line = node.start_mark.line + 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == part), None)
-            if found is None:
-                # Discriminated unions put the variant's name into pydantic's location; the YAML has no such level.
-                continue
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            node = node.value[int(part)]
-            line = node.start_mark.line + 1
-    return line
+    return {"missing": "a value", "extra_forbidden": "a declared field"}.get(str(fault["type"]), _message(fault))

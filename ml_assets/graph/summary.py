@@ -12,6 +12,8 @@ from ml_assets.graph.compile import Graph
 from ml_assets.registry.aliases import version_at
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.manifest import whole_manifest
+from ml_assets.warehouse.names import TableName
+from ml_assets.warehouse.store import Workbench
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ def summarize(context: RunContext, graph: Graph, assets: Sequence[TableAsset]) -
             counts.setdefault(asset, {})[verdict] = number
         chosen = {str(asset.name) for asset in assets}
         failed = tuple(
-            FailedCheck(*row, place=graph.assets[_name(graph, row[0])].place)
-            for row in bench.rows(_CURRENT_FAILURES) if row[0] in chosen
+            FailedCheck(asset, partition, check, code, severity, said, graph[TableName.parse(asset)].place)
+            for asset, partition, check, code, severity, said in bench.rows(_CURRENT_FAILURES) if asset in chosen
         )  # fmt: skip
         models = tuple(line for asset in assets if isinstance(asset, EvaluationAsset) for line in _model_lines(bench, context, asset))
     lines = []
@@ -108,11 +110,7 @@ _CURRENT_FAILURES = (
 )
 
 
-def _name(graph: Graph, text: str) -> Any:
-    return next(name for name in graph.assets if str(name) == text)
-
-
-def _model_lines(bench: Any, context: RunContext, asset: EvaluationAsset) -> list[ModelLine]:
+def _model_lines(bench: Workbench, context: RunContext, asset: EvaluationAsset) -> list[ModelLine]:
     if not bench.has_table(asset.name):
         return []
     version = bench.value(f"select max(version) from {asset.name.quoted}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from ml_assets.graph.summary import ModelLine
 from ml_assets.specs.base import Severity
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.manifest import UNPARTITIONED, manifest_of
+from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.results import CheckFinding
 
 Outcome = Literal["passed", "failed", "warned", "not_applicable", "error"]
@@ -48,10 +49,11 @@ class CheckOutcome:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All outcomes, worst first within each asset, and the newest metrics of the models among the assets."""
+    """All outcomes, worst first within each asset; the findings behind them; metrics of the models among the assets."""
 
     now: datetime
     outcomes: tuple[CheckOutcome, ...]
+    findings: Mapping[TableName, Sequence[CheckFinding]] = field(default_factory=dict)
     models: tuple[ModelLine, ...] = ()
 
     @property
@@ -69,16 +71,15 @@ class Verdict:
         return [outcome for kind in wanted for outcome in self.outcomes if outcome.outcome == kind]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"counts": self.counts, "exit_code": self.exit_code}
+        return {
+            "now": self.now, "exit_code": self.exit_code, "counts": self.counts,
+            "checks": [asdict(outcome) for outcome in self.outcomes], "models": [asdict(model) for model in self.models],
+        }  # fmt: skip
 
 
 def not_carried_out(now: datetime, problem: MlAssetsError) -> Verdict:
     """The verdict when nothing could be judged at all: a declaration is broken, or the warehouse cannot be used."""
-    return Verdict(now, (_unjudged("ml_assets", UNPARTITIONED, UNJUDGED, problem, str(problem.place or "")),))
-
-
-def no_finding(_asset: TableAsset, _findings: Sequence[CheckFinding]) -> None:
-    """Findings nobody else is told of."""
+    return Verdict(now, (_unjudged("ml_assets", UNJUDGED, problem, str(problem.place or "")),))
 
 
 @dataclass(frozen=True)
@@ -98,43 +99,37 @@ class PartitionChoice:
         return sorted(key for key in {*made, *asset.partitions(now)} if first <= key <= last)
 
 
-def verdict_on(
-    context: RunContext, graph: Graph, assets: Sequence[TableAsset], choice: PartitionChoice,
-    tell: Callable[[TableAsset, Sequence[CheckFinding]], None] = no_finding,
-) -> Verdict:  # fmt: skip
+def verdict_on(context: RunContext, graph: Graph, assets: Sequence[TableAsset], choice: PartitionChoice) -> Verdict:
     """Judge every asset, one after the other; what cannot be judged is an outcome, never left out."""
     outcomes: list[CheckOutcome] = []
+    findings: dict[TableName, Sequence[CheckFinding]] = {}
     for position, asset in enumerate(assets):
-        declaration = graph.declared_by[asset.name]
         try:
-            outcomes += _outcomes(context, declaration, asset, choice, tell)
+            absent, judgement = _judgement(context, asset, choice)
+            outcomes += [*absent, *_judged(graph.declared_by[asset.name], asset, judgement)]
+            findings[asset.name] = judgement.findings
         except MlAssetsError as problem:
-            outcomes.append(_unjudged(str(asset.name), UNPARTITIONED, UNJUDGED, problem, asset.place))
+            outcomes.append(_unjudged(str(asset.name), UNJUDGED, problem, asset.place))
         context.progress("checks", position + 1, len(assets))
-    return Verdict(context.now, tuple(outcomes))
+    return Verdict(context.now, tuple(outcomes), findings=findings)
 
 
-def _outcomes(
-    context: RunContext, declaration: Declaration, asset: TableAsset, choice: PartitionChoice,
-    tell: Callable[[TableAsset, Sequence[CheckFinding]], None],
-) -> Iterator[CheckOutcome]:  # fmt: skip
+def _judgement(context: RunContext, asset: TableAsset, choice: PartitionChoice) -> tuple[list[CheckOutcome], Judgement]:
+    """What is not there and could be, and the judgement on the rest."""
     with context.warehouse.reading() as bench:
         made = set(manifest_of(bench, asset.name))
         asked = choice.of(asset, sorted(made), context.now)
-        makeable = set(asset.inputs(bench, context, [key for key in asked if key not in made]))
+        makeable = set(asset.stale(bench, context, [key for key in asked if key not in made]))
     if not made:
-        yield _absent(asset, UNPARTITIONED)
-        return
-    yield from (_absent(asset, key) for key in asked if key in makeable - made)
-    judgement = judge_asset(context, asset, [key for key in asked if key in made or key not in makeable])
-    tell(asset, judgement.findings)
-    yield from _judged(declaration, asset, judgement)
+        return [_absent(asset, UNPARTITIONED)], Judgement((), {}, {})
+    absent = [_absent(asset, key) for key in asked if key in makeable - made]
+    return absent, judge_asset(context, asset, [key for key in asked if key in made or key not in makeable])
 
 
 def _judged(declaration: Declaration, asset: TableAsset, judgement: Judgement) -> Iterator[CheckOutcome]:
     checks = {check.name: check for check in asset.checks}
     for name, problem in judgement.broken.items():
-        yield _unjudged(str(asset.name), UNPARTITIONED, name, problem, place_of_check(declaration, asset, checks[name]))
+        yield _unjudged(str(asset.name), name, problem, place_of_check(declaration, asset, checks[name]))
     shares = Counter(finding.check for finding in judgement.findings)
     for finding in sorted(judgement.findings, key=lambda f: (f.status != "failed", f.status != "passed", f.partition)):
         check = checks[finding.check]
@@ -153,7 +148,7 @@ def _absent(asset: TableAsset, partition: str) -> CheckOutcome:
     )  # fmt: skip
 
 
-def _unjudged(asset: str, partition: str, check: str, problem: Exception, place: str) -> CheckOutcome:
+def _unjudged(asset: str, check: str, problem: Exception, place: str) -> CheckOutcome:
     code = problem.code if isinstance(problem, MlAssetsError) else "MLA000"
     said = str(problem) if isinstance(problem, MlAssetsError) else f"{type(problem).__name__}: {shortened(problem, 600)}"
-    return CheckOutcome(asset, partition, check, code, "error", "error", said, place)
+    return CheckOutcome(asset, UNPARTITIONED, check, code, "error", "error", said, place)

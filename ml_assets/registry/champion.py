@@ -10,8 +10,9 @@ from ml_assets.registry.aliases import move, version_at
 from ml_assets.registry.gate import judge
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.versions import load_version
-from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check, CheckScope
+from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of, naive_utc
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.results import CheckFinding
@@ -20,7 +21,7 @@ from ml_assets.warehouse.store import Workbench
 _COLUMNS = "version integer, package_sha256 varchar, passed boolean, reasons varchar, rules json, judged_at timestamp"
 
 
-class ChampionAsset(TableAsset):
+class ChampionAsset(ComputedTable):
     """`models.<model>__champion`: grain one judged version; the alias itself is in `ops.aliases`."""
 
     def __init__(self, spec: ModelSpec, place: str, use_case: str) -> None:

@@ -6,26 +6,31 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from ml_assets.errors import ScoringError
 from ml_assets.registry.aliases import resolve
 from ml_assets.scoring.checks import score_checks
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec, ScoredOutputSpec
 from ml_assets.specs.times import SnapshotSpec
+from ml_assets.training.contract import feature_contracts, require_contract
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.training_set import joined_features
 from ml_assets.training.versions import load_version
-from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
-from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
+from ml_assets.warehouse.computed import ComputedTable, Staged
+from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, literal, quoted
 from ml_assets.warehouse.store import Workbench
 
+_VERSION = "model version"
 
-class ScoresAsset(TableAsset):
+
+class ScoresAsset(ComputedTable):
     """`scores.<name>`: grain (snapshot, entity).
 
     A score is a record of what was said at the time: a new model version scores new snapshots and the newest one;
-    older snapshots are scored again only when their own features or population change.
+    older snapshots are scored again only when their own features or population change, by the version of that day.
     """
 
     kinds = ("duckdb", "lightgbm")
@@ -67,9 +72,14 @@ class ScoresAsset(TableAsset):
         for key in partitions:
             if any(key not in known for known in rows.values()):
                 continue
-            kept = before[key].inputs.get("model version") if key in before and key != newest else None
-            found[key] = {str(table): known[key].content for table, known in rows.items()} | {"model version": kept or version}
+            read = {str(table): known[key].content for table, known in rows.items()}
+            stays = key != newest and key in before and self._says_the_same(before[key], read)
+            found[key] = dict(before[key].inputs) if stays else read | {_VERSION: version}
         return found
+
+    def _says_the_same(self, before: ManifestRow, read: Mapping[str, str]) -> bool:
+        """Whether only the version has changed since these scores were made."""
+        return before.logic == self.logic and {name: content for name, content in before.inputs.items() if name != _VERSION} == read
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         version = load_version(bench, self.model.name, resolve(bench, self.model.name, self.spec.alias, self.spec.version))
@@ -78,6 +88,7 @@ class ScoresAsset(TableAsset):
         entity = quoted(self.model.entity)
         table = arrow_rows(bench, f"{joined_features(self.model, self.sets, base)} order by b.snapshot, b.{entity}")
         matrix, unseen = version.package.encoder.encode(table)
+        require_contract(table, feature_contracts(self.model, self.sets), ScoringError, str(self.name), self.place)
         scores = pa.table(
             {
                 self.model.entity: table[self.model.entity],

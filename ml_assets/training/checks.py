@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import pairwise
+
+from ml_assets.specs.columns import ColumnSpec
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.times import span_length
+from ml_assets.training.contract import violations
+from ml_assets.training.matrix import arrow_rows
 from ml_assets.warehouse.check import Check, CheckScope
-from ml_assets.warehouse.results import CheckFinding
+from ml_assets.warehouse.names import quoted
+from ml_assets.warehouse.results import MAX_EVIDENCE_ROWS, CheckFinding
 from ml_assets.warehouse.rules import unique_check
 
 _ORDER = ("train", "validation", "test")
 
 
-def training_checks(spec: ModelSpec) -> tuple[Check, ...]:
+def training_checks(spec: ModelSpec, contracts: Mapping[str, ColumnSpec]) -> tuple[Check, ...]:
     """All checks of `training.<model>`."""
-    return (unique_check(("snapshot", spec.entity)), _apart_check(spec), _classes_check())
+    return (unique_check(("snapshot", spec.entity)), _apart_check(spec), _classes_check(), _contract_check(contracts))
 
 
 def _apart_check(spec: ModelSpec) -> Check:
@@ -30,7 +37,7 @@ def _apart_check(spec: ModelSpec) -> Check:
         missing = [part for part in _ORDER if part not in spans]
         close = [
             f"{a} ends {spans[a][1]:%Y-%m-%d}, {b} begins {spans[b][0]:%Y-%m-%d}"
-            for a, b in zip(_ORDER, _ORDER[1:], strict=False)
+            for a, b in pairwise(_ORDER)
             if a in spans and b in spans and spans[a][1] + embargo > spans[b][0]
         ]
         said = "; ".join([*(f"no {part} rows" for part in missing), *close])
@@ -52,3 +59,18 @@ def _classes_check() -> Check:
         return [CheckFinding.judged(name, not bad and bool(rows), said or "no rows", numbers=numbers)]
 
     return Check(name, "TR002", "Train, validation and test each hold positives and negatives.", judge, blocking=True)
+
+
+def _contract_check(contracts: Mapping[str, ColumnSpec]) -> Check:
+    name = "features_keep_their_contract"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        columns = ", ".join(quoted(column) for column in contracts)
+        rows = arrow_rows(scope.bench, f"select {columns} from {scope.table.quoted}")
+        found = violations(rows, contracts)
+        said = "; ".join(str(violation) for violation in found) or f"{rows.num_rows} rows hold the contracts of {len(contracts)} features"
+        evidence = [{**violation._asdict(), "examples": ", ".join(violation.examples)} for violation in found]
+        return [CheckFinding.judged(name, not found, said, numbers={"broken_rules": len(found)}, evidence=evidence[:MAX_EVIDENCE_ROWS])]
+
+    description = "What a model learns from has the types, bounds and presence that the feature sets declare."
+    return Check(name, "TR003", description, judge, blocking=True)

@@ -30,7 +30,9 @@ _RESERVED = (
 class Estimator(Protocol):
     """Anything that gives the probability of the positive class for each row of a matrix."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """Which class reads it back."""
 
     def predict(self, matrix: Matrix) -> Vector:
         """Probabilities, shape (n_rows,)."""
@@ -69,6 +71,8 @@ def fit_lightgbm(
         train, validation = searched
         patience = spec.early_stopping_rounds or rounds
         found = train_trees(train, parameters, rounds, categorical=categorical, validation=validation, patience=patience)
+        if train is learnt:
+            return Boosted(found.text), {"rounds": found.rounds}
         rounds = found.rounds
     trees = train_trees(learnt, parameters, rounds, categorical=categorical)
     return Boosted(trees.text), {"rounds": trees.rounds}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ml_assets.errors import TrainingError
 from ml_assets.training.matrix import Matrix
@@ -17,7 +18,7 @@ Vector = npt.NDArray[np.float64]
 RIDGE = 10.0
 _MOST_STEPS = 100
 _SMALL_STEP = 1e-10
-# Digits that no thread count and no order of summation changes, so that equal inputs give equal packages.
+# Digits that no machine's order of summation changes, so that equal inputs give equal packages.
 _KEPT_DIGITS = 10
 
 
@@ -36,12 +37,15 @@ class Linear:
     @classmethod
     def fit(cls, matrix: Matrix, label: Vector, categorical: list[int]) -> Linear:
         plan = tuple(_column_plan(matrix[:, i], i, i in categorical) for i in range(matrix.shape[1]))
-        found = fit_logistic(_design(matrix, plan), label, RIDGE)
+        found = fit_logistic(np.column_stack(list(_columns(matrix, plan))), label, RIDGE)
         intercept, *coefficients = (float(f"{value:.{_KEPT_DIGITS}g}") for value in found)
         return cls(plan, tuple(coefficients), intercept)
 
     def predict(self, matrix: Matrix) -> Vector:
-        return _sigmoid(_design(matrix, self.plan) @ np.asarray(self.coefficients) + self.intercept)
+        raw = np.full(len(matrix), self.intercept)
+        for coefficient, column in zip(self.coefficients, _columns(matrix, self.plan), strict=True):
+            raw += coefficient * column
+        return _sigmoid(raw)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,8 +62,12 @@ def fit_logistic(design: Matrix, label: Vector, ridge: float) -> Vector:
     """
     if not 0 < label.sum() < len(label):
         raise TrainingError("a linear baseline needs both classes", expected="labels 0 and 1", got=f"{len(label)} equal labels")
-    full = np.column_stack([np.ones(len(label)), design])
-    penalty = np.r_[0.0, np.full(design.shape[1], ridge)]
+    # One thread: on matrices this narrow more of them gain nothing, and where cores are shared they wait for each other.
+    with threadpool_limits(1, "blas"):
+        return _newton(np.column_stack([np.ones(len(label)), design]), label, np.r_[0.0, np.full(design.shape[1], ridge)])
+
+
+def _newton(full: Matrix, label: Vector, penalty: Vector) -> Vector:
     weights = np.zeros(full.shape[1])
     weights[0] = np.log(label.mean() / (1 - label.mean()))
     loss = _objective(full @ weights, label, weights, penalty)
@@ -98,19 +106,19 @@ def _column_plan(values: Vector, position: int, categorical: bool) -> dict[str, 
     }  # fmt: skip
 
 
-def _design(matrix: Matrix, plan: tuple[Mapping[str, Any], ...]) -> Matrix:
-    columns = []
+def _columns(matrix: Matrix, plan: tuple[Mapping[str, Any], ...]) -> Iterator[Vector]:
+    """The columns of the design, each of shape (n_rows,)."""
     for part in plan:
         values = matrix[:, part["position"]]
         if "codes" in part:
-            columns += [(values == code).astype(np.float64) for code in part["codes"]]
+            for code in part["codes"]:
+                yield (values == code).astype(np.float64)
             continue
         absent = np.isnan(values)
-        filled = np.where(absent, part["median"], values)
-        columns.append((_signed_log(filled) - part["mean"]) / part["spread"])
+        filled = np.where(absent, part["median"], values) if absent.any() else values
+        yield (_signed_log(filled) - part["mean"]) / part["spread"]
         if part["indicator"]:
-            columns.append(absent.astype(np.float64))
-    return np.column_stack(columns)
+            yield absent.astype(np.float64)
 
 
 def _signed_log(values: Vector) -> Vector:

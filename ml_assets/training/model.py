@@ -10,20 +10,20 @@ from importlib.metadata import version as package_version
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.baselines import Constant, OneRule
-from ml_assets.training.estimators import Rows, fit_lightgbm
+from ml_assets.training.estimators import Estimator, Rows, fit_lightgbm
 from ml_assets.training.linear import Linear
 from ml_assets.training.matrix import Encoder, arrow_rows
 from ml_assets.training.model_checks import model_checks
 from ml_assets.training.package import CANDIDATE, Package, hashes_of
 from ml_assets.training.training_set import feature_columns
-from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of, naive_utc
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
@@ -32,7 +32,7 @@ _PACKAGES = ("lightgbm", "numpy", "duckdb", "pyarrow")
 VERSION_COLUMNS = "version integer, package_sha256 varchar, trained_at timestamp, manifest json, files map(varchar, varchar)"
 
 
-class ModelAsset(TableAsset):
+class ModelAsset(ComputedTable):
     """`models.<name>`: grain one trained version; numbers count up from 1 and are never reused."""
 
     kinds = ("duckdb", "lightgbm")
@@ -55,7 +55,7 @@ class ModelAsset(TableAsset):
     @property
     def logic(self) -> str:
         return fingerprint(
-            "model/1", self.spec.estimator.model_dump(mode="json"), self.features, self.spec.categorical, self.spec.task
+            "model/2", self.spec.estimator.model_dump(mode="json"), self.features, self.spec.categorical, self.spec.task
         )
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -86,17 +86,19 @@ class ModelAsset(TableAsset):
     def _fit(self, bench: Workbench) -> tuple[Package, dict[str, Any]]:
         features = tuple(self.features)
         table = self._rows_until_test(bench)
-        trains, validates = (table[name].to_numpy() for name in ("trains", "validates"))
-        encoder = Encoder.fit(table.filter(table["trains"]), features, self.spec.categorical, self.place)
+        encoder = Encoder.fit(table.filter(table["_trains"]), features, self.spec.categorical, self.place)
         everything = encoder.rows(table)
-        learnt = everything if self.spec.estimator.refit else _chosen(everything, trains)
         searched = None
         if self.spec.estimator.early_stopping_rounds is not None:
-            searched = (_chosen(everything, trains), _chosen(everything, validates))
+            searched = (_chosen(everything, table["_trains"]), _chosen(everything, table["_validates"]))
+        if self.spec.estimator.refit:
+            learnt = everything
+        else:
+            learnt = searched[0] if searched else _chosen(everything, table["_trains"])
         categorical = encoder.categorical_positions
         candidate, facts = fit_lightgbm(learnt, self.spec.estimator, categorical, searched=searched, place=self.place)
         rule = OneRule.fit(*learnt, features)
-        baselines = {"constant": Constant.fit(learnt[1]), "one_rule": rule, "linear": Linear.fit(*learnt, categorical)}
+        baselines: dict[str, Estimator] = {"constant": Constant.fit(learnt[1]), "one_rule": rule, "linear": Linear.fit(*learnt, categorical)}
         return Package(encoder, {CANDIDATE: candidate, **baselines}), {
             **facts, "features": len(features), "rows_trained_on": len(learnt[1]), "rule_feature": rule.feature,
         }  # fmt: skip
@@ -106,7 +108,7 @@ class ModelAsset(TableAsset):
         columns = ", ".join(quoted(name) for name in self.features)
         return arrow_rows(
             bench,
-            f"select {columns}, label, part = 'train' as trains, part = 'validation' as validates from {self.training.quoted} "
+            f"select {columns}, label, part = 'train' as _trains, part = 'validation' as _validates from {self.training.quoted} "
             f"where snapshot <= (select max(snapshot) from {self.training.quoted} where part = 'validation') "
             f"order by snapshot, {quoted(self.spec.entity)}",
         )
@@ -131,5 +133,6 @@ class ModelAsset(TableAsset):
         return model_checks(self.spec)
 
 
-def _chosen(rows: Rows, wanted: npt.NDArray[np.bool_]) -> Rows:
-    return np.asfortranarray(rows[0][wanted]), rows[1][wanted]
+def _chosen(rows: Rows, wanted: pa.ChunkedArray) -> Rows:
+    kept = wanted.to_numpy()
+    return np.asfortranarray(rows[0][kept]), rows[1][kept]

@@ -9,9 +9,11 @@ from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.times import SnapshotSpec, span_length
 from ml_assets.training.checks import training_checks
+from ml_assets.training.contract import feature_contracts
 from ml_assets.training.split import SplitPlan, plan_split
-from ml_assets.warehouse.asset import RunContext, Staged, TableAsset
+from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
+from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, literal, quoted
 from ml_assets.warehouse.store import Workbench
@@ -21,12 +23,7 @@ _CADENCE = {"daily": "day", "weekly": "week", "monthly": "month"}
 
 def feature_columns(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec]) -> dict[str, str]:
     """Feature column → declared type, in the order of the feature sets and their columns; excluded ones left out."""
-    return {
-        name: column.type
-        for feature_set in spec.features
-        for name, column in sets[feature_set].columns.items()
-        if name not in spec.exclude
-    }
+    return {name: column.type for name, column in feature_contracts(spec, sets).items()}
 
 
 def joined_features(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], base: str) -> str:
@@ -42,7 +39,7 @@ def joined_features(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], base: s
     return f"select b.*, {', '.join(columns)} from {base} b {' '.join(joins)}"
 
 
-class TrainingSetAsset(TableAsset):
+class TrainingSetAsset(ComputedTable):
     """`training.<model>`: made anew when the model's retraining is due and labels or features have changed."""
 
     def __init__(self, spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], place: str, use_case: str) -> None:
@@ -81,7 +78,7 @@ class TrainingSetAsset(TableAsset):
         labelled = self._labelled(bench, context.now)
         if not labelled:
             return {}
-        found = {}
+        found: dict[str, str] = {}
         for table in self.deps:
             rows = manifest_of(bench, table)
             if any(key not in rows for key in labelled):
@@ -120,4 +117,4 @@ class TrainingSetAsset(TableAsset):
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return training_checks(self.spec)
+        return training_checks(self.spec, feature_contracts(self.spec, self.sets))

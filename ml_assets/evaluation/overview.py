@@ -1,0 +1,46 @@
+"""One compact picture of an evaluation, for places that show Markdown only, such as an asset's page in the Dagster UI."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+
+from ml_assets.evaluation.page import flat_picture_style
+from ml_assets.evaluation.report import ReportFacts, calibration_chart, roc_chart
+from ml_assets.training.package import CANDIDATE
+
+_SCALE = 1.1
+_GAP, _TITLE_HEIGHT = 12, 26
+
+
+def overview_picture(facts: ReportFacts) -> str:
+    """Markdown of one PNG below 40 kB: ROC curves and calibration side by side."""
+    import vl_convert
+
+    left, right = roc_chart(facts), calibration_chart(facts)
+    auc = facts.test[CANDIDATE]["roc_auc"]
+    for chart, title in ((left, "ROC" if auc is None else f"ROC, AUC {auc:.3f}"), (right, "Calibration")):
+        chart.text(chart.margins[0], -8, title, "title")
+    width, height = left.width + right.width + _GAP, left.height + _TITLE_HEIGHT
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<style>{flat_picture_style()}</style><rect width="{width}" height="{height}" fill="#fff"/>'
+        f"{left.group((0, _TITLE_HEIGHT))}{right.group((left.width + _GAP, _TITLE_HEIGHT))}</svg>"
+    )
+    picture = base64.b64encode(recompressed(vl_convert.svg_to_png(drawn, scale=_SCALE))).decode()
+    return f"![{facts.version}: ROC and calibration](data:image/png;base64,{picture})"
+
+
+def recompressed(png: bytes) -> bytes:
+    """The same PNG in half the bytes: the renderer packs for speed."""
+    chunks, place = [], 8
+    while place < len(png):
+        (length,) = struct.unpack(">I", png[place : place + 4])
+        chunks.append((png[place + 4 : place + 8], png[place + 8 : place + 8 + length]))
+        place += 12 + length
+    pixels = zlib.compress(zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT")), 9)
+    packed = [(b"IHDR", chunks[0][1]), (b"IDAT", pixels), (b"IEND", b"")]
+    return png[:8] + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in packed
+    )

@@ -1,0 +1,53 @@
+"""The part of a report that says what a version was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ml_assets.evaluation.page import code, escaped, facts_table, swatch, table
+from ml_assets.evaluation.pictures import SplitRow
+from ml_assets.specs.models import ModelSpec
+from ml_assets.training.versions import ModelVersion
+
+
+def provenance_section(spec: ModelSpec, version: ModelVersion, split: Sequence[SplitRow]) -> str:
+    """Data, parameters, code and packages, from the manifest; no times of the clock."""
+    manifest = version.manifest
+    training, packages, machine = manifest["training_set"], manifest["packages"], manifest["machine"]
+    versions = ", ".join(f"{escaped(name)} {escaped(number)}" for name, number in sorted(packages.items()))
+    pairs = [
+        ("Package", code(version.package_sha256)),
+        ("Training set", f"{code(f'training.{spec.name}')}, {training['rows']:,} rows, content {code(training['content'])}"),
+        ("Trained on", f"{manifest['facts']['rows_trained_on']:,} rows, {manifest['facts']['features']} features, {manifest['facts']['rounds']} rounds"),
+        ("Label", f"{code(spec.label.sql)}, {escaped(spec.label.horizon)} from the snapshot, population {code(spec.label.population)}"),
+        ("Estimator", f"{escaped(manifest['estimator']['kind'])}, seed {manifest['estimator']['seed']}, {_parameters(manifest['estimator'])}"),
+        ("Code", f"model {code(manifest['logic'])}, training set {code(training['logic'])}"),
+        ("Packages", versions),
+        ("Machine", f"Python {escaped(machine['python'])}, {escaped(machine['system'])}, {escaped(machine['processor'])}"),
+    ]  # fmt: skip
+    files = [[code(name), code(digest)] for name, digest in sorted(manifest["files"].items())]
+    features = [[code(name), escaped(kind)] for name, kind in manifest["features"].items()]
+    return (
+        f"<h2>What it was made from</h2>{facts_table(pairs)}<h3 style='margin-top:22px'>Snapshots</h3>{_split_table(split)}"
+        f"<details><summary>{len(features)} features</summary>{table(['feature', 'type'], features, text_columns=2)}</details>"
+        f"<details><summary>{len(files)} package files</summary>{table(['file', 'SHA-256'], files, text_columns=2)}</details>"
+    )
+
+
+def _parameters(estimator: dict[str, object]) -> str:
+    declared = estimator["parameters"]
+    assert isinstance(declared, dict)
+    shown = {**declared, **{name: estimator[name] for name in ("max_rounds", "early_stopping_rounds", "refit")}}
+    return ", ".join(code(f"{name}={value}") for name, value in sorted(shown.items()))
+
+
+def _split_table(split: Sequence[SplitRow]) -> str:
+    rows = []
+    for part in ("train", "embargo", "validation", "test"):
+        chosen = [row for row in split if row.part == part]
+        if chosen:
+            count, positives = sum(row.rows for row in chosen), sum(row.positives for row in chosen)
+            rows.append(
+                [f"{swatch(part)}{part}", str(len(chosen)), f"{chosen[0].snapshot:%Y-%m-%d}", f"{chosen[-1].snapshot:%Y-%m-%d}", f"{count:,}", f"{positives / max(count, 1):.1%}"]
+            )
+    return table(["part", "snapshots", "first", "last", "rows", "positive"], rows)

@@ -1,0 +1,132 @@
+"""The contract of the matrix: whatever reaches a model holds what the feature sets declare of their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from ml_assets.errors import MAX_EXAMPLES, MlAssetsError, shortened
+from ml_assets.specs.columns import ColumnSpec
+from ml_assets.specs.features import FeatureSetSpec
+from ml_assets.specs.models import ModelSpec
+
+if TYPE_CHECKING:
+    import pandera.polars as pandera
+    import polars as pl
+
+# What pandera calls the rules that are not given as checks.
+_OWN_NAMES = {"not_nullable": "not_null", "column_in_dataframe": "present"}
+
+
+class Violation(NamedTuple):
+    """One rule of one feature, in how many rows it is broken (0: in the column as a whole), and some bad values."""
+
+    feature: str
+    rule: str
+    rows: int
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        found = f" in {self.rows:,} rows" if self.rows else ""
+        return f"{self.feature}: {self.rule} broken{found}, such as {', '.join(self.examples)}"
+
+
+def feature_contracts(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec]) -> dict[str, ColumnSpec]:
+    """Feature column → contract, in the order of the feature sets and their columns; excluded ones left out."""
+    return {
+        name: column
+        for feature_set in spec.features
+        for name, column in sets[feature_set].columns.items()
+        if name not in spec.exclude
+    }
+
+
+def violations(table: pa.Table, contracts: Mapping[str, ColumnSpec]) -> list[Violation]:
+    """Every broken rule, in order of the features. Columns whose contract only warns are left to their feature set."""
+    import pandera.errors
+    import polars as pl
+
+    names = [name for name in contracts if name in table.column_names]
+    frame = pl.from_arrow(table.select(names))
+    assert isinstance(frame, pl.DataFrame)  # eager: of a lazy frame pandera looks at the schema alone
+    try:
+        _schema(contracts).validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as problem:
+        order = {name: place for place, name in enumerate(contracts)}
+        return sorted(_grouped(problem.failure_cases), key=lambda found: order[found.feature])
+    return []
+
+
+def require_contract(
+    table: pa.Table, contracts: Mapping[str, ColumnSpec], error: type[MlAssetsError], subject: str, place: str
+) -> None:
+    """Raise `error` with every violation when there is one."""
+    if found := violations(table, contracts):
+        raise error(
+            f"{subject}: features break their declared contract", place=place, expected="rows as the feature sets declare them",
+            got=f"{len(found)} broken rules in {table.num_rows:,} rows", examples=found,
+            remedy="repair the feature SQL or its source; if such values are right, widen the feature's contract",
+        )  # fmt: skip
+
+
+def _schema(contracts: Mapping[str, ColumnSpec]) -> pandera.DataFrameSchema:
+    import pandera.polars as pandera
+    import polars as pl
+
+    # Decimals reach a model as doubles.
+    types: dict[str, Any] = {
+        "string": pl.String, "integer": pl.Int64, "float": pl.Float64, "decimal": pl.Float64, "boolean": pl.Boolean,
+        "date": pl.Date, "timestamp": pl.Datetime("us"),
+    }  # fmt: skip
+    return pandera.DataFrameSchema(
+        {
+            name: pandera.Column(types[spec.type], _checks(spec), nullable=spec.nullable)
+            for name, spec in contracts.items()
+            if spec.severity == "error"
+        }
+    )
+
+
+def _checks(spec: ColumnSpec) -> list[Any]:
+    from pandera.polars import Check
+
+    found = []
+    if isinstance(spec.min, float):
+        found.append(Check.ge(spec.min, error=f"min {spec.min:g}"))
+    if isinstance(spec.max, float):
+        found.append(Check.le(spec.max, error=f"max {spec.max:g}"))
+    if spec.allowed is not None:
+        found.append(Check.isin(list(spec.allowed), error="allowed"))
+    if spec.pattern is not None:
+        found.append(Check.str_matches(f"^(?:{spec.pattern})$", error="pattern"))
+    if spec.max_length is not None:
+        found.append(Check.str_length(max_value=spec.max_length, error="max_length"))
+    if spec.type in ("float", "decimal"):
+        found.append(Check(_finite, error="finite"))
+    return found
+
+
+def _finite(data: Any) -> Any:
+    import polars as pl
+
+    return data.lazyframe.select(pl.col(data.key).is_finite())
+
+
+def _grouped(cases: pl.DataFrame) -> list[Violation]:
+    found: dict[tuple[str, str], list[tuple[object, object]]] = {}
+    for case, context, column, check, index in cases.select("failure_case", "schema_context", "column", "check", "index").rows():
+        missing = context == "DataFrameSchema"
+        found.setdefault((case if missing else column, str(check)), []).append((case, index))
+    return [
+        Violation(
+            feature, _rule_name(check), sum(index is not None for _, index in bad),
+            tuple(dict.fromkeys(shortened("null" if case is None else case, 40) for case, _ in bad))[:MAX_EXAMPLES],
+        )
+        for (feature, check), bad in found.items()
+    ]  # fmt: skip
+
+
+def _rule_name(check: str) -> str:
+    return "type" if check.startswith("dtype(") else _OWN_NAMES.get(check, check)
