@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import scale, whole_run
+from benchmarks import readme, scale, whole_run
 
 MEASUREMENTS = {
     "whole_run": (whole_run.measure_whole, "first run ÷ plain script (target 2.0), second run ÷ first (target 0.2)"),
@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=5, help="repetitions of each pair")
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 5_000_000, 20_000_000], help="sizes for scale")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--keep", action="store_true", help="keep the figures in benchmarks/figures.json and the README")
     parser.add_argument("--list", action="store_true", help="name the measurements and stop")
     options = parser.parse_args()
     if options.list:
@@ -33,6 +34,8 @@ def main() -> int:
     for name in options.names or MEASUREMENTS:
         print(f"== {name}: {MEASUREMENTS[name][1]}", flush=True)
         figures[name] = MEASUREMENTS[name][0](options)
+    if options.keep:
+        readme.keep(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
     return 0

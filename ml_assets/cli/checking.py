@@ -72,6 +72,8 @@ def _verdict(project: Path | None, options: CheckOptions) -> Verdict:
         keys_within(choice.span, assets, context.now)
     with Terminal(quiet=options.as_json) as terminal:
         verdict = verdict_on(replace(context, progress=terminal.progress), opened.graph, assets, choice)
+    if not verdict.findings:
+        return verdict
     _tell_dagster(opened, verdict, options.record)
     return replace(verdict, models=summarize(context, opened.graph, assets).models)
 

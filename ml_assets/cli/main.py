@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,14 @@ def check(project: Path | None, /, **options: Any) -> None:
     """
     from ml_assets.cli.checking import CheckOptions, check_command
 
-    sys.exit(check_command(project, CheckOptions(**options)))
+    try:
+        code = check_command(project, CheckOptions(**options))
+    except MlAssetsError:
+        raise
+    except Exception:  # noqa: BLE001 (a crash is no verdict, and 1 would read as "a check failed")
+        traceback.print_exc()
+        code = 2
+    sys.exit(code)
 
 
 @main.command()

@@ -26,6 +26,8 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
+from ml_assets.components.setup_lock import alone_in
+
 _BUSY_SECONDS = 60
 
 
@@ -37,7 +39,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         self._engines: dict[tuple[int, str], Engine] = {}
         self._burst: _Burst | None = None
         self._seen_tables: set[str] = set()
-        super().__init__(base_dir, inst_data)
+        with alone_in(Path(base_dir)):
+            super().__init__(base_dir, inst_data)
         # Re-entrant, because inside a burst the same thread asks for connections again.
         self._db_lock = threading.RLock()  # type: ignore[assignment]
 
@@ -57,7 +60,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         with self._db_lock:
             engine = self._engine(shard)
             if shard not in self._initialized_dbs:
-                self._prepare(shard, engine)
+                with alone_in(Path(self._base_dir)):
+                    self._prepare(shard, engine)
                 self._initialized_dbs.add(shard)
             if self._burst is not None:
                 yield self._burst.connection(shard, engine)

@@ -12,6 +12,7 @@ import dagster as dg
 
 from ml_assets.components.definitions_of import definitions_of, resource_of
 from ml_assets.components.keys import asset_key
+from ml_assets.components.setup_lock import alone_in
 from ml_assets.graph.compile import Graph
 from ml_assets.graph.plan import StagePlan, stage_plan, stages
 from ml_assets.warehouse.asset import TableAsset
@@ -69,7 +70,9 @@ freshness:
 def project_instance(home: Home) -> Iterator[dg.DagsterInstance]:
     """The project's Dagster instance, the one that the UI shows."""
     os.environ["DAGSTER_HOME"] = str(prepare_instance(home))
-    with dg.DagsterInstance.get() as instance:
+    with alone_in(home.dagster):
+        instance = dg.DagsterInstance.get()
+    with instance:
         yield instance
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from ml_assets.errors import MlAssetsError, shortened
+from ml_assets.errors import MlAssetsError, WarehouseLockedError, shortened
 from ml_assets.graph.compile import Graph
 from ml_assets.graph.judge import Judgement, judge_asset
 from ml_assets.graph.origin import place_of_check
@@ -100,15 +100,22 @@ class PartitionChoice:
 
 
 def verdict_on(context: RunContext, graph: Graph, assets: Sequence[TableAsset], choice: PartitionChoice) -> Verdict:
-    """Judge every asset, one after the other; what cannot be judged is an outcome, never left out."""
+    """Judge every asset, one after the other; what cannot be judged is an outcome, never left out.
+
+    A lock that was not to be had in time is not waited for again.
+    """
     outcomes: list[CheckOutcome] = []
     findings: dict[TableName, Sequence[CheckFinding]] = {}
+    held: WarehouseLockedError | None = None
     for position, asset in enumerate(assets):
         try:
+            if held is not None:
+                raise held
             absent, judgement = _judgement(context, asset, choice)
             outcomes += [*absent, *_judged(graph.declared_by[asset.name], asset, judgement)]
             findings[asset.name] = judgement.findings
         except MlAssetsError as problem:
+            held = problem if isinstance(problem, WarehouseLockedError) else None
             outcomes.append(_unjudged(str(asset.name), UNJUDGED, problem, asset.place))
         context.progress("checks", position + 1, len(assets))
     return Verdict(context.now, tuple(outcomes), findings=findings)

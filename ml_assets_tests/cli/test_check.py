@@ -113,6 +113,23 @@ class TestExitCodes:
         assert result.exit_code == 2
         assert "did you mean staging.sales" in result.stderr
 
+    def test_check_exits_2_when_it_crashes(self, tiny: TinyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+        def crash(*_arguments: object) -> None:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr("ml_assets.cli.checking.verdict_on", crash)
+        result = check(tiny)
+        assert result.exit_code == 2
+        assert "RuntimeError: a bug" in result.stderr
+
+    def test_check_exits_2_when_the_warehouse_is_damaged(self, tmp_path: Path) -> None:
+        project = TinyProject.create(tmp_path / "project")
+        project.home.warehouse.write_bytes(b"nothing that DuckDB knows" * 500)
+        report = tmp_path / "junit.xml"
+        result = check(project, "--junit", str(report))
+        assert result.exit_code == 2
+        assert {case.find("error") is not None for case in cases(report).values()} == {True}
+
     def test_check_exit_code_is_that_of_the_process(self, tiny: TinyProject) -> None:
         words = [sys.executable, "-m", "ml_assets.cli", "--project", str(tiny.root), "check", "nothing.here"]
         assert subprocess.run(words, capture_output=True, check=False, timeout=60).returncode == 2

@@ -148,7 +148,7 @@ class TestMemo:
         world.project.land(MONDAY, weekly_orders(MONDAY) + "77,1,2024-03-26 09:00:00,1\n")
         after = world.run("raw.orders", "staging.sales")
         versions = [
-            [e.materialization.tags["dagster/data_version"] for e in result.all_events if e.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION][-1]
+            [(e.materialization.tags or {})["dagster/data_version"] for e in result.all_events if e.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION][-1]
             for result in (before, after)
         ]  # fmt: skip
         assert versions[0] != versions[1]

@@ -17,6 +17,7 @@ def test_locked_warehouse_makes_each_asset_an_error_that_names_the_holder(tiny_c
         fcntl.flock(held, fcntl.LOCK_EX)
         verdict = verdict_on(context, graph, select(graph, "raw.orders,staging.sales"), PartitionChoice())
     assert verdict.exit_code == 2
+    assert verdict.outcomes[0].summary == verdict.outcomes[1].summary, "the second asset waited for the lock once more"
     assert [outcome.asset for outcome in verdict.outcomes] == ["raw.orders", "staging.sales"]
     assert all("is held by process" in outcome.summary for outcome in verdict.outcomes)
 

@@ -1,0 +1,48 @@
+"""The block of figures in the README, written by the command that measured them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks.processes import ROOT
+
+BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
+KEPT = ROOT / "benchmarks" / "figures.json"
+
+
+def keep(figures: Mapping[str, Any]) -> None:
+    """Merge new figures into the kept ones and rewrite the README's block."""
+    kept: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    for name, found in figures.items():
+        kept[name] = {**found, "on": f"{datetime.now(UTC):%Y-%m-%d}", "python": platform.python_version()}
+    KEPT.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    readme.write_text(f"{head}{BEGIN}\n{block(kept)}\n{END}{tail}", encoding="utf-8")
+
+
+def block(kept: Mapping[str, Any]) -> str:
+    """A Markdown table of what was measured, what was aimed at, and the command."""
+    rows: list[tuple[str, str, str, str]] = []
+    if whole := kept.get("whole_run"):
+        command = "`python -m benchmarks whole_run`"
+        pairs = f"{len(whole['pairs'])} pairs"
+        rows.append(("real files: whole first run ÷ plain DuckDB + LightGBM script", f"{whole['first_to_script']:.2f} ({pairs})", "≤ 2.0", command))
+        rows.append(("second run ÷ first run", f"{whole['second_to_first']:.2f}", "≤ 0.2", command))
+    if day := kept.get("new_day"):
+        rows.append(("one new day's file to fresh scores ÷ first run", f"{day['new_day_to_first']:.2f}", "≤ 0.25", "`python -m benchmarks new_day`"))
+    if scale := kept.get("scale"):
+        sizes = {int(size): found for size, found in scale.items() if size.isdigit()}
+        for size, found in sorted(sizes.items()):
+            said = f"{found['us_per_row']:.1f} µs a row, peak {found['peak_mb']:,.0f} MB"
+            rows.append((f"ingest, staging and features of {size:,} simulated rows", said, "≤ 4,096 MB, flat", "`python -m benchmarks scale`"))
+    lines = ["| what | measured | aim | command |", "|---|---|---|---|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
