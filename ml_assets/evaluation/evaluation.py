@@ -14,8 +14,8 @@ from ml_assets.specs.models import ModelSpec
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
-from ml_assets.warehouse.computed import ComputedTable, Staged
-from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
+from ml_assets.warehouse.computed import ComputedTable, Staged, whole_inputs
+from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
@@ -49,10 +49,7 @@ class EvaluationAsset(ComputedTable):
         return fingerprint("evaluation/2", sorted(METRICS))
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
-        rows = {table: manifest_of(bench, table).get(UNPARTITIONED) for table in self.deps}
-        if any(row is None for row in rows.values()):
-            return {}
-        return {UNPARTITIONED: {str(table): row.content for table, row in rows.items() if row is not None}}
+        return whole_inputs(bench, self.deps)
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         version = load_version(bench, self.spec.name)

@@ -15,8 +15,8 @@ from ml_assets.specs.tables import SqlTableSpec
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.buckets import replace_buckets
 from ml_assets.warehouse.check import Check
-from ml_assets.warehouse.computed import ComputedTable, Staged
-from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
+from ml_assets.warehouse.computed import ComputedTable, Staged, whole_inputs
+from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import TableName, literal, quoted
 from ml_assets.warehouse.rules import table_checks
 from ml_assets.warehouse.store import Workbench
@@ -56,13 +56,7 @@ class SqlTableAsset(ComputedTable):
         return fingerprint("sql_table/2", self.statement.fingerprint, self.spec.event_time, self.spec.available_at)
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
-        found = {}
-        for table in self.deps:
-            row = manifest_of(bench, table).get(UNPARTITIONED)
-            if row is None:
-                return {}
-            found[str(table)] = row.content
-        return {UNPARTITIONED: found}
+        return whole_inputs(bench, self.deps)
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         for table in self.deps:

@@ -21,6 +21,7 @@ from ml_assets.warehouse.manifest import (
     record,
     relation_content,
 )
+from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.results import blocking_failures
 from ml_assets.warehouse.store import Workbench
 
@@ -164,3 +165,11 @@ def why_stale(row: ManifestRow | None, inputs: Mapping[str, str], logic: str) ->
         return "its logic changed"
     changed = sorted(name for name in {*inputs, *row.inputs} if inputs.get(name) != row.inputs.get(name))
     return f"changed: {', '.join(changed)}" if changed else ""
+
+
+def whole_inputs(bench: Workbench, deps: Sequence[TableName]) -> dict[str, dict[str, str]]:
+    """Inputs of an unpartitioned table that reads unpartitioned ones as they are; nothing while one was never made."""
+    rows = {table: manifest_of(bench, table).get(UNPARTITIONED) for table in deps}
+    if any(row is None for row in rows.values()):
+        return {}
+    return {UNPARTITIONED: {str(table): row.content for table, row in rows.items() if row is not None}}

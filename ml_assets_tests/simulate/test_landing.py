@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from ml_assets.simulate import FileFormat, ShopSpec, SimulationError, landing_days, write_shop
 
 SMALL = ShopSpec(customers=150, days=60)
-REAL_FILE = Path("/work/shared/data/online_retail/2010-12-01.csv")
+REAL_FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail" / "2010-12-01.csv"
 
 WRITE_AND_HASH = """
 import sys

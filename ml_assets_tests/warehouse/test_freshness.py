@@ -13,7 +13,7 @@ from ml_assets.warehouse.freshness import TradingCalendar, freshness_check
 from ml_assets.warehouse.results import CheckFinding
 from ml_assets_tests.builders import Lab, instant
 
-RETAIL = Path("/work/shared/data/online_retail")
+RETAIL = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail"
 NO_SATURDAYS = CalendarSpec(kind="declared", weekdays=("mon", "tue", "wed", "thu", "fri", "sun"))
 
 
