@@ -30,6 +30,7 @@ test: setup ## everything that must hold: make check, then pytest on all cores
 
 check: setup ## style, types, layers, declarations, SQL
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/sqlfluff lint --disable-progress-bar sql

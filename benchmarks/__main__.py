@@ -19,11 +19,17 @@ MEASUREMENTS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], help="measurements; default all")
-    parser.add_argument("--source", type=Path, default=Path("../shared/data/online_retail"), help="the real daily files")
+    parser.add_argument(
+        "--source", type=Path, default=Path("../shared/data/online_retail"), help="the real daily files"
+    )
     parser.add_argument("--pairs", type=int, default=5, help="repetitions of each pair")
-    parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 5_000_000, 20_000_000], help="sizes for scale")
+    parser.add_argument(
+        "--rows", type=int, nargs="*", default=[1_000_000, 5_000_000, 20_000_000], help="sizes for scale"
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--keep", action="store_true", help="keep the figures in benchmarks/figures.json and the README")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the figures in benchmarks/figures.json and the README"
+    )
     parser.add_argument("--list", action="store_true", help="name the measurements and stop")
     options = parser.parse_args()
     if options.list:

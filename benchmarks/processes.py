@@ -27,7 +27,11 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     """Run to the end; a failure shows the process's own words and stops the measurement."""
     started = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "DO_NOT_TRACK": "1", **(environment or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=ROOT,
+        env={**os.environ, "DO_NOT_TRACK": "1", **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     output = process.stdout.read() if process.stdout else b""
     _, status, usage = os.wait4(process.pid, 0)

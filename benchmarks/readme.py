@@ -33,16 +33,35 @@ def block(kept: Mapping[str, Any]) -> str:
     if whole := kept.get("whole_run"):
         command = "`python -m benchmarks whole_run`"
         pairs = f"{len(whole['pairs'])} pairs"
-        rows.append(("real files: whole first run ÷ plain DuckDB + LightGBM script", f"{whole['first_to_script']:.2f} ({pairs})", "≤ 2.0", command))
+        rows.append(
+            (
+                "real files: whole first run ÷ plain DuckDB + LightGBM script",
+                f"{whole['first_to_script']:.2f} ({pairs})",
+                "≤ 2.0",
+                command,
+            )
+        )
         rows.append(("second run ÷ first run", f"{whole['second_to_first']:.2f}", "≤ 0.2", command))
     if day := kept.get("new_day"):
-        rows.append(("one new day's file to fresh scores ÷ first run", f"{day['new_day_to_first']:.2f}", "≤ 0.25", "`python -m benchmarks new_day`"))
+        rows.append(
+            (
+                "one new day's file to fresh scores ÷ first run",
+                f"{day['new_day_to_first']:.2f}",
+                "≤ 0.25",
+                "`python -m benchmarks new_day`",
+            )
+        )
     if scale := kept.get("scale"):
         sizes = {int(size): found for size, found in scale.items() if size.isdigit()}
         for size, found in sorted(sizes.items()):
             said = f"{found['us_per_row']:.1f} µs a row, peak {found['peak_mb']:,.0f} MB"
-            rows.append((f"ingest, staging and features of {size:,} simulated rows", said, "≤ 4,096 MB, flat", "`python -m benchmarks scale`"))
+            rows.append(
+                (
+                    f"ingest, staging and features of {size:,} simulated rows",
+                    said,
+                    "≤ 4,096 MB, flat",
+                    "`python -m benchmarks scale`",
+                )
+            )
     lines = ["| what | measured | aim | command |", "|---|---|---|---|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-

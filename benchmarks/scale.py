@@ -32,5 +32,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 f"{microseconds:.1f} µs a row, peak {peak:,.0f} MB",
                 flush=True,
             )
-            figures[str(shop.rows)] = {"ingest": ingest.seconds, "features": rest.seconds, "us_per_row": microseconds, "peak_mb": peak}
+            figures[str(shop.rows)] = {
+                "ingest": ingest.seconds,
+                "features": rest.seconds,
+                "us_per_row": microseconds,
+                "peak_mb": peak,
+            }
     return figures

@@ -23,14 +23,32 @@ def measure_whole(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(options.pairs):
             home = fresh(Path(folder) / "state")
-            script = run([sys.executable, str(YARDSTICK), str(options.source), "--out", str(fresh(Path(folder) / "plain") / "plain.duckdb")])
+            script = run(
+                [
+                    sys.executable,
+                    str(YARDSTICK),
+                    str(options.source),
+                    "--out",
+                    str(fresh(Path(folder) / "plain") / "plain.duckdb"),
+                ]
+            )
             demo = ml_assets("demo", "--source", str(options.source))
             first = run(demo, {"ML_ASSETS_HOME": str(home)})
             second = run(demo, {"ML_ASSETS_HOME": str(home)})
             first_ratios.append(first.seconds / script.seconds)
             second_ratios.append(second.seconds / first.seconds)
-            rows.append({"script": script.seconds, "first": first.seconds, "second": second.seconds, "megabytes": first.megabytes})
-            print(f"  pair {number + 1}: script {script.seconds:.2f} s, first run {first.seconds:.2f} s, second {second.seconds:.2f} s", flush=True)
+            rows.append(
+                {
+                    "script": script.seconds,
+                    "first": first.seconds,
+                    "second": second.seconds,
+                    "megabytes": first.megabytes,
+                }
+            )
+            print(
+                f"  pair {number + 1}: script {script.seconds:.2f} s, first run {first.seconds:.2f} s, second {second.seconds:.2f} s",
+                flush=True,
+            )
     print(f"  first ÷ script {spread(first_ratios)}; second ÷ first {spread(second_ratios)}")
     return {"pairs": rows, "first_to_script": median(first_ratios), "second_to_first": median(second_ratios)}
 
@@ -51,6 +69,8 @@ def measure_new_day(options: argparse.Namespace) -> dict[str, Any]:
             second = run(ml_assets("run"), environment)
             ratios.append(second.seconds / first.seconds)
             rows.append({"first": first.seconds, "new_day": second.seconds})
-            print(f"  pair {number + 1}: first run {first.seconds:.2f} s, one new day {second.seconds:.2f} s", flush=True)
+            print(
+                f"  pair {number + 1}: first run {first.seconds:.2f} s, one new day {second.seconds:.2f} s", flush=True
+            )
     print(f"  new day ÷ first {spread(ratios)}")
     return {"pairs": rows, "new_day_to_first": median(ratios)}

@@ -89,9 +89,7 @@ class UnknownNameError(DeclarationError):
         near = nearest(name, known)
         remedy = f"did you mean {' or '.join(near)}?" if near else f"declare {kind} {name}, or correct the name"
         listed = ", ".join(known[:20]) or "none"
-        super().__init__(
-            f"unknown {kind} {name!r}", expected=f"one of: {listed}", got=name, remedy=remedy, place=place
-        )
+        super().__init__(f"unknown {kind} {name!r}", expected=f"one of: {listed}", got=name, remedy=remedy, place=place)
 
 
 class SqlError(DeclarationError):

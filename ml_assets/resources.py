@@ -31,7 +31,9 @@ class MlAssetsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def state(self) -> Home:
         return Home(Path(self.home)) if self.home else Home.locate(Path(self.project_root))
 
-    def context(self, log: dg.DagsterLogManager | None = None, run_id: str = "", progress: Progress | None = None) -> RunContext:
+    def context(
+        self, log: dg.DagsterLogManager | None = None, run_id: str = "", progress: Progress | None = None
+    ) -> RunContext:
         """What a step may use, with the clock read once."""
         defaults = EngineSettings()
         settings = EngineSettings(

@@ -33,7 +33,9 @@ from ml_assets.warehouse.store import EngineSettings, Warehouse, Workbench
 NOW = datetime(2011, 6, 1, tzinfo=UTC)
 EVENTS = {"customer_id": "bigint", "amount": "bigint", "event_time": "timestamp", "available_at": "timestamp"}
 EVENT_TIMES = TimeColumns("event_time", "available_at")
-SUM_SQL = "select customer_id, count(*) as events, sum(amount)::bigint as total from staging.events group by customer_id"
+SUM_SQL = (
+    "select customer_id, count(*) as events, sum(amount)::bigint as total from staging.events group by customer_id"
+)
 SUM_COLUMNS = {"events": {"type": "integer"}, "total": {"type": "integer"}}
 
 
@@ -214,7 +216,9 @@ class Lab:
 def table_faults(bench: Workbench) -> list[str]:
     """Inside a reading block: where manifest, buckets, file book and tables disagree; empty in a sound warehouse."""
     faults = []
-    for asset, partition, rows, content in bench.rows("select asset, partition, rows, content from wh.ops.manifest order by all"):
+    for asset, partition, rows, content in bench.rows(
+        "select asset, partition, rows, content from wh.ops.manifest order by all"
+    ):
         table = TableName.parse(asset)
         columns = [name for name in bench.columns(table.quoted) if not (table.schema == "raw" and name.startswith("_"))]
         listed = ", ".join(quoted(name) for name in columns)
@@ -227,9 +231,13 @@ def table_faults(bench: Workbench) -> list[str]:
         held = bench.value(f"select count(*) from {TableName.parse(asset).quoted}")
         if held != rows:
             faults.append(f"{asset}: {rows} rows in buckets, {held} in the table")
-    for asset, read in bench.rows("select asset, sum(rows_read)::bigint from wh.ops.files where status = 'loaded' group by 1"):
+    for asset, read in bench.rows(
+        "select asset, sum(rows_read)::bigint from wh.ops.files where status = 'loaded' group by 1"
+    ):
         table = TableName.parse(asset)
-        held = bench.value(f"select (select count(*) from {table.quoted}) + (select count(*) from {table.sibling('quarantine').quoted})")
+        held = bench.value(
+            f"select (select count(*) from {table.quoted}) + (select count(*) from {table.sibling('quarantine').quoted})"
+        )
         if held != read:
             faults.append(f"{asset}: {read} rows read, {held} kept or quarantined")
     return faults

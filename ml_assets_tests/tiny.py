@@ -174,20 +174,27 @@ class TinyProject:
 
     def land(self, monday: date, rows: str | None = None) -> Path:
         """Write one week's landing file, with the usual orders unless given."""
-        return self._write(self.home.landing("shop") / f"{monday}.csv", HEADER + (weekly_orders(monday) if rows is None else rows))
+        return self._write(
+            self.home.landing("shop") / f"{monday}.csv", HEADER + (weekly_orders(monday) if rows is None else rows)
+        )
 
     def graph(self) -> Graph:
         return compile_graph(load_project(self.root / "tiny" / "defs", self.root / "sql", self.root))
 
     def context(self, deadline_seconds: float = 20) -> RunContext:
         """What a step gets."""
-        warehouse = Warehouse(self.home.warehouse, self.home.scratch, EngineSettings(threads=2, deadline_seconds=deadline_seconds))
+        warehouse = Warehouse(
+            self.home.warehouse, self.home.scratch, EngineSettings(threads=2, deadline_seconds=deadline_seconds)
+        )
         return RunContext(warehouse, self.home, self.root / "sql", self.home.clock()(), "test", log=lambda _text: None)
 
     def batches(self) -> dict[tuple[str, str], int]:
         """(asset, partition) → number of the batch that made it last."""
         with self.context().warehouse.reading() as bench:
-            return {(asset, key): batch for asset, key, batch in bench.rows("select asset, partition, batch from wh.ops.manifest")}
+            return {
+                (asset, key): batch
+                for asset, key, batch in bench.rows("select asset, partition, batch from wh.ops.manifest")
+            }
 
     def _write(self, path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -201,6 +208,8 @@ def weekly_orders(monday: date) -> str:
     lines = []
     for customer in range(1, CUSTOMERS + 1):
         if crc32(f"{week}/{customer}".encode()) % 10 < 1 + 2 * (customer % 4):
-            moment = datetime.combine(monday, datetime.min.time(), UTC) + timedelta(days=customer % 7, hours=customer % 12)
+            moment = datetime.combine(monday, datetime.min.time(), UTC) + timedelta(
+                days=customer % 7, hours=customer % 12
+            )
             lines.append(f"{week * 1000 + customer},{customer},{moment:%Y-%m-%d %H:%M:%S},{customer + week % 3}.50\n")
     return "".join(lines)

@@ -60,7 +60,10 @@ def _verdict(project: Path | None, options: CheckOptions) -> Verdict:
     choice = PartitionChoice(partition_range(options.partitions), every=options.all_partitions)
     if choice.span is not None and choice.every:
         raise SelectionError(
-            "--partitions and --all-partitions exclude each other", expected="one of them", got="both", remedy="leave one out"
+            "--partitions and --all-partitions exclude each other",
+            expected="one of them",
+            got="both",
+            remedy="leave one out",
         )
     if not opened.home.warehouse.exists():
         raise NotMaterializedError(

@@ -69,7 +69,9 @@ def _replay(opened: OpenProject, source: Path) -> None:
             unfinished.replace(target)
     clock = datetime.combine(max(days) + timedelta(days=1), datetime.min.time(), UTC)
     opened.home.replay_file.write_text(clock.isoformat() + "\n", encoding="utf-8")
-    sys.stdout.write(f"Replaying {len(files)} files of {min(days)} to {max(days)}; the clock stands at {clock:%Y-%m-%d %H:%M} UTC.\n")
+    sys.stdout.write(
+        f"Replaying {len(files)} files of {min(days)} to {max(days)}; the clock stands at {clock:%Y-%m-%d %H:%M} UTC.\n"
+    )
 
 
 def _day_of(path: Path) -> date | None:
@@ -97,7 +99,9 @@ def _simulate(opened: OpenProject, rows: int | None, seed: int, known: bool) -> 
         since = None
     started = time.monotonic()
     with Terminal() as terminal:
-        report = write_shop(spec, folder, on_progress=lambda done, total: terminal.progress("the shop's days", done, total), since=since)
+        report = write_shop(
+            spec, folder, on_progress=lambda done, total: terminal.progress("the shop's days", done, total), since=since
+        )
     book.write_text(spec.model_dump_json(), encoding="utf-8")
     sys.stdout.write(
         f"The demonstration shop: {report.rows:,} rows in {report.files} files, {report.first_day} to {report.last_day} "

@@ -64,7 +64,12 @@ def run(project: Path | None, selection: str, partitions: str | None, retrain: b
 @main.command()
 @click.option("--source", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
               help="Folder of daily files named YYYY-MM-DD.csv to replay instead of simulating a shop.")  # fmt: skip
-@click.option("--rows", type=click.IntRange(10_000, 100_000_000), default=None, help="Size of the simulated shop; default about 535,000 rows.")
+@click.option(
+    "--rows",
+    type=click.IntRange(10_000, 100_000_000),
+    default=None,
+    help="Size of the simulated shop; default about 535,000 rows.",
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the simulated shop.")
 @click.pass_obj
 def demo(project: Path | None, source: Path | None, rows: int | None, seed: int) -> None:
@@ -90,9 +95,17 @@ def status(project: Path | None, selection: str, as_json: bool) -> None:
 @click.option("--partitions", help="Snapshots to judge: one key, or FIRST..LAST; default the newest of each asset.")
 @click.option("--all-partitions", is_flag=True, help="Judge every materialised snapshot.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write results as JUnit XML.")
-@click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Append a Markdown summary (as to $GITHUB_STEP_SUMMARY).")
+@click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append a Markdown summary (as to $GITHUB_STEP_SUMMARY).",
+)
 @click.option("--github/--no-github", default=None, help="Print GitHub annotations; default: inside GitHub Actions.")
-@click.option("--record/--no-record", default=None, help="Show the results in the Dagster UI too; default: if it has been used here.")
+@click.option(
+    "--record/--no-record",
+    default=None,
+    help="Show the results in the Dagster UI too; default: if it has been used here.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_obj
 def check(project: Path | None, /, **options: Any) -> None:
@@ -132,4 +145,3 @@ def ui(project: Path | None, host: str, port: int) -> None:
     from ml_assets.cli.running import ui_command
 
     ui_command(project, host, port)
-

@@ -36,7 +36,14 @@ class OpenProject:
 def open_project(given: Path | None) -> OpenProject:
     """The project at `given`, or the nearest above the current folder, or the one this package was installed from."""
     root = found_root(given)
-    defs = next((path for path in (root / "ml_assets" / "defs", root / "defs", *root.glob("*/defs"), *root.glob("src/*/defs")) if path.is_dir()), None)
+    defs = next(
+        (
+            path
+            for path in (root / "ml_assets" / "defs", root / "defs", *root.glob("*/defs"), *root.glob("src/*/defs"))
+            if path.is_dir()
+        ),
+        None,
+    )
     if defs is None:
         raise DeclarationError(
             "this is no ml_assets project", place=root, expected="a folder with defs/ (declarations) and sql/", got="no defs folder",
@@ -53,7 +60,9 @@ def found_root(given: Path | None) -> Path:
 
 def _nearest(start: Path) -> Path | None:
     for folder in (start, *start.parents):
-        if (folder / "sql").is_dir() and ((folder / "workspace.yaml").is_file() or (folder / "pyproject.toml").is_file()):
+        if (folder / "sql").is_dir() and (
+            (folder / "workspace.yaml").is_file() or (folder / "pyproject.toml").is_file()
+        ):
             return folder
     return None
 
@@ -68,7 +77,10 @@ def partition_range(text: str | None) -> tuple[str, str] | None:
             date.fromisoformat(key)
         except ValueError as problem:
             raise SelectionError(
-                f"{key!r} is not a partition key", expected="2011-10-03, or 2011-10-03..2011-11-07", got=text, remedy="correct --partitions"
+                f"{key!r} is not a partition key",
+                expected="2011-10-03, or 2011-10-03..2011-11-07",
+                got=text,
+                remedy="correct --partitions",
             ) from problem
     return first, last or first
 

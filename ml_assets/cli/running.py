@@ -25,7 +25,12 @@ def run_command(project: Path | None, selection: str, partitions: str | None, *,
 
 
 def run_assets_of(
-    opened: OpenProject, assets: Sequence[TableAsset], partitions: str | None = None, *, retrain: bool = False, as_json: bool = False
+    opened: OpenProject,
+    assets: Sequence[TableAsset],
+    partitions: str | None = None,
+    *,
+    retrain: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Run, with progress on a terminal, then say what there is now."""
     started = time.monotonic()
@@ -50,19 +55,31 @@ def _keys(opened: OpenProject, assets: Sequence[TableAsset], partitions: str | N
     return keys_within(wanted, assets, opened.home.clock()())
 
 
-def _anything_stale(opened: OpenProject, assets: Sequence[TableAsset], keys: list[str] | None, *, retrain: bool) -> bool:
+def _anything_stale(
+    opened: OpenProject, assets: Sequence[TableAsset], keys: list[str] | None, *, retrain: bool
+) -> bool:
     context = opened.context(retrain=retrain)
     with context.warehouse.reading() as bench:
         return any(stage_plan(bench, context, stage, keys).assets for stage in stages(assets))
 
 
 def _finish(
-    opened: OpenProject, assets: Sequence[TableAsset], failures: dict[str, str], runs: int, seconds: float, *, as_json: bool
+    opened: OpenProject,
+    assets: Sequence[TableAsset],
+    failures: dict[str, str],
+    runs: int,
+    seconds: float,
+    *,
+    as_json: bool,
 ) -> int:
     summary = summarize(opened.context(), opened.graph, assets)
     failed = bool(failures) or summary.errors > 0
     if as_json:
-        facts: dict[str, Any] = summary.to_json() | {"failures": failures, "dagster_runs": runs, "seconds": round(seconds, 3)}
+        facts: dict[str, Any] = summary.to_json() | {
+            "failures": failures,
+            "dagster_runs": runs,
+            "seconds": round(seconds, 3),
+        }
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
     else:
         _print(summary, failures, runs, seconds)
@@ -84,8 +101,17 @@ def ui_command(project: Path | None, host: str, port: int) -> None:
     opened = open_project(project)
     os.environ["DAGSTER_HOME"] = str(prepare_instance(opened.home).resolve())
     os.environ["ML_ASSETS_HOME"] = str(opened.home.root)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(opened.root / "workspace.yaml"), "-h", host, "-p", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        str(opened.root / "workspace.yaml"),
+        "-h",
+        host,
+        "-p",
+        str(port),
+    ]
     os.chdir(opened.root)
     os.execv(sys.executable, command)  # noqa: S606
-
-

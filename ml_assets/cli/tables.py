@@ -12,7 +12,12 @@ from ml_assets.graph.summary import AssetLine, ModelLine, Summary
 from ml_assets.graph.verdict import Verdict
 
 _MOST_FAILURES = 12
-_METRICS = (("roc_auc", "ROC AUC"), ("average_precision", "avg. precision"), ("brier", "Brier"), ("log_loss", "log loss"))
+_METRICS = (
+    ("roc_auc", "ROC AUC"),
+    ("average_precision", "avg. precision"),
+    ("brier", "Brier"),
+    ("log_loss", "log loss"),
+)
 
 
 def print_summary(summary: Summary, failures: dict[str, str], seconds: float) -> None:
@@ -21,7 +26,10 @@ def print_summary(summary: Summary, failures: dict[str, str], seconds: float) ->
     console.print(_asset_table(summary.assets))
     for model in summary.models:
         console.print(_model_table(model))
-    totals = {name: sum(getattr(line, name) for line in summary.assets) for name in ("passed", "failed", "warned", "not_applicable")}
+    totals = {
+        name: sum(getattr(line, name) for line in summary.assets)
+        for name in ("passed", "failed", "warned", "not_applicable")
+    }
     console.print(
         f"Checks: [green]{totals['passed']} passed[/], [red]{totals['failed']} failed[/], [yellow]{totals['warned']} warnings[/], "
         f"{totals['not_applicable']} not applicable · clock {summary.now:%Y-%m-%d %H:%M} UTC · {seconds:.1f} s"
@@ -29,7 +37,10 @@ def print_summary(summary: Summary, failures: dict[str, str], seconds: float) ->
     for check in summary.failed_checks[:_MOST_FAILURES]:
         colour = "red" if check.severity == "error" else "yellow"
         at = f" {check.partition}" if check.partition else ""
-        console.print(f"  [{colour}]{check.severity:<5}[/] {check.asset}{at} {check.check} ({check.code}): {escape(check.summary)}", soft_wrap=True)
+        console.print(
+            f"  [{colour}]{check.severity:<5}[/] {check.asset}{at} {check.check} ({check.code}): {escape(check.summary)}",
+            soft_wrap=True,
+        )
     if len(summary.failed_checks) > _MOST_FAILURES:
         console.print(f"  … and {len(summary.failed_checks) - _MOST_FAILURES} more: ml-assets status")
     for step, message in failures.items():
@@ -58,7 +69,13 @@ def print_verdict(verdict: Verdict) -> None:
 
 def _asset_table(lines: tuple[AssetLine, ...]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (("asset", "left"), ("rows", "right"), ("partitions", "right"), ("newest", "left"), ("checks held", "right")):
+    for name, justify in (
+        ("asset", "left"),
+        ("rows", "right"),
+        ("partitions", "right"),
+        ("newest", "left"),
+        ("checks held", "right"),
+    ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for line in lines:
         judged = line.passed + line.failed + line.warned
@@ -89,7 +106,9 @@ def _print_next(console: Console, summary: Summary, failures: dict[str, str]) ->
     if failures or summary.errors:
         console.print("Next: repair what is named above, then `ml-assets run` goes on where it stopped.")
     else:
-        console.print("Next: `make ui` shows the graph; `ml-assets status` says what is out of date; new landing files are picked up by the sensor.")
+        console.print(
+            "Next: `make ui` shows the graph; `ml-assets status` says what is out of date; new landing files are picked up by the sensor."
+        )
 
 
 def _relative(path: str) -> str:
@@ -107,7 +126,10 @@ def print_status(summary: Summary, stale: dict[str, dict[str, str]]) -> None:
         console.print(_model_table(model))
     for check in summary.failed_checks:
         at = f" {check.partition}" if check.partition else ""
-        console.print(f"  {check.severity:<5} {check.asset}{at} {check.check} ({check.code}): {escape(check.summary)} [{check.place}]", soft_wrap=True)
+        console.print(
+            f"  {check.severity:<5} {check.asset}{at} {check.check} ({check.code}): {escape(check.summary)} [{check.place}]",
+            soft_wrap=True,
+        )
     if not stale:
         console.print("Everything is current.")
     for asset, reasons in stale.items():

@@ -56,7 +56,13 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
 
 def group_of(asset: TableAsset) -> str:
     """Group in the UI: the use case and the stage of the walk."""
-    stage = {"raw": "1_raw", "staging": "2_staging", "features": "3_features", "labels": "4_labels", "scores": "6_scores"}
+    stage = {
+        "raw": "1_raw",
+        "staging": "2_staging",
+        "features": "3_features",
+        "labels": "4_labels",
+        "scores": "6_scores",
+    }
     return f"{asset.use_case}_{stage.get(asset.name.schema, '5_model')}"
 
 
@@ -65,7 +71,9 @@ def freshness_policy_of(asset: TableAsset) -> dg.FreshnessPolicy:
     if asset.snapshots is None:
         window = span_length("8 days") if asset.max_age is None else span_length(asset.max_age)
     else:
-        window = {"day": span_length("2 days"), "week": span_length("9 days"), "month": span_length("33 days")}[asset.snapshots.every]
+        window = {"day": span_length("2 days"), "week": span_length("9 days"), "month": span_length("33 days")}[
+            asset.snapshots.every
+        ]
     return dg.FreshnessPolicy.time_window(fail_window=window)
 
 

@@ -42,7 +42,6 @@ class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
         return dg.AutomationResult(context, context.candidate_subset.compute_intersection(chosen))
 
 
-
 def stale_partitions(asset: TableAsset, resource: MlAssetsResource) -> set[str]:
     """Partition keys of one asset that are out of date now."""
     context = resource.context()
@@ -56,4 +55,6 @@ def when_out_of_date() -> dg.AutomationCondition[dg.AssetKey]:
     changed = dg.AutomationCondition.any_deps_updated() | dg.AutomationCondition.code_version_changed()
     # A run may begin and fail between two ticks, so what was asked for counts as tried.
     in_vain = failed & ~changed.since(failed.newly_true() | dg.AutomationCondition.newly_requested())
-    return (OutOfDate() & ~dg.AutomationCondition.in_progress() & ~in_vain).with_label("out of date, and not tried in vain")
+    return (OutOfDate() & ~dg.AutomationCondition.in_progress() & ~in_vain).with_label(
+        "out of date, and not tried in vain"
+    )

@@ -39,7 +39,9 @@ def check_result(key: dg.AssetKey, check: Check, findings: Sequence[CheckFinding
     metadata |= {name: _number(value) for name, value in shown[0].numbers.items() if value is not None}
     if shown[0].evidence:
         names = list(shown[0].evidence[0])
-        metadata["evidence"] = dg.MetadataValue.md(markdown_table(names, [list(row.values()) for row in shown[0].evidence]))
+        metadata["evidence"] = dg.MetadataValue.md(
+            markdown_table(names, [list(row.values()) for row in shown[0].evidence])
+        )
     return dg.AssetCheckResult(
         asset_key=key, check_name=check.name, passed=not failed, severity=_SEVERITIES[check.severity], description=summary,
         metadata=metadata,
@@ -50,7 +52,9 @@ def _number(value: float | int | str) -> float | int | str:
     return value if isinstance(value, str | int) else float(value)
 
 
-def record_evaluations(instance: dg.DagsterInstance, asset: TableAsset, findings: Sequence[CheckFinding], step: RunStep) -> None:
+def record_evaluations(
+    instance: dg.DagsterInstance, asset: TableAsset, findings: Sequence[CheckFinding], step: RunStep
+) -> None:
     """One evaluation for each check and partition: Dagster itself keeps one of a whole range, which names no partition."""
     checks = {check.name: check for check in asset.checks}
     with _one_transaction(instance):

@@ -51,4 +51,6 @@ def dagster_checks(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetChe
 def _unjudged(asset: TableAsset, check: str, problem: Exception) -> Exception:
     if isinstance(problem, MlAssetsError):
         return dagster_failure(problem)
-    return dg.Failure(f"{asset.place}: {check} of {asset.name} could not be judged\n  got:      {shortened(problem, 600)}")
+    return dg.Failure(
+        f"{asset.place}: {check} of {asset.name} could not be judged\n  got:      {shortened(problem, 600)}"
+    )

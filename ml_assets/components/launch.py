@@ -85,7 +85,9 @@ def run_assets(
     """
     report = RunReport()
     resource = resource_of(str(root))
-    definitions = dg.Definitions.merge(definitions_of(list(graph), root), dg.Definitions(executor=dg.in_process_executor))
+    definitions = dg.Definitions.merge(
+        definitions_of(list(graph), root), dg.Definitions(executor=dg.in_process_executor)
+    )
     with project_instance(resource.state) as instance:
         job = definitions.resolve_implicit_global_asset_job_def()
         for stage in stages(assets):

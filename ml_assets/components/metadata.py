@@ -30,7 +30,11 @@ def declared_metadata(asset: TableAsset) -> dict[str, Any]:
 
 def _sql_reference(asset: TableAsset) -> list[dg.LocalFileCodeReference]:
     statement = getattr(asset, "statement", None)
-    return [dg.LocalFileCodeReference(file_path=str(statement.path), line_number=1, label="SQL")] if statement is not None else []
+    return (
+        [dg.LocalFileCodeReference(file_path=str(statement.path), line_number=1, label="SQL")]
+        if statement is not None
+        else []
+    )
 
 
 def made_metadata(asset: TableAsset, run: RunContext, report: AssetReport, partitions: Sequence[str]) -> dict[str, Any]:
@@ -107,6 +111,7 @@ def _preview(bench: Workbench, asset: TableAsset, partitions: Sequence[str]) -> 
 
 def markdown_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table; bars in values are escaped."""
+
     def line(values: Sequence[Any]) -> str:
         return "| " + " | ".join(str(value).replace("|", "\\|").replace("\n", " ") for value in values) + " |"
 

@@ -27,7 +27,9 @@ def schedules_of(asset: TableAsset, resource: MlAssetsResource) -> list[dg.Sched
             )
         ]  # fmt: skip
     if isinstance(asset, ScoresAsset):
-        job = dg.define_asset_job(f"score_{asset.name.table}", selection=dg.AssetSelection.assets(asset_key(asset.name)))
+        job = dg.define_asset_job(
+            f"score_{asset.name.table}", selection=dg.AssetSelection.assets(asset_key(asset.name))
+        )
         return [_scoring_schedule(asset, job, resource)]
     return []
 

@@ -25,7 +25,9 @@ def _grain_check() -> Check:
     def judge(scope: CheckScope) -> list[CheckFinding]:
         repeated = f"select version, estimator, part, snapshot, metric, count(*) as times from {scope.table.quoted} group by all having times > 1"
         wrong = scope.bench.value(f"select count(*) from ({repeated})")
-        missing = scope.bench.value(f"select count(*) from {scope.table.quoted} where value is null and snapshot is null")
+        missing = scope.bench.value(
+            f"select count(*) from {scope.table.quoted} where value is null and snapshot is null"
+        )
         return [
             CheckFinding.judged(
                 name, wrong == 0 and missing == 0, f"{wrong} measured twice, {missing} without a value",
@@ -33,7 +35,9 @@ def _grain_check() -> Check:
             )
         ]  # fmt: skip
 
-    return Check(name, "EV001", "One value for each version, estimator, part, snapshot and metric.", judge, blocking=True)
+    return Check(
+        name, "EV001", "One value for each version, estimator, part, snapshot and metric.", judge, blocking=True
+    )
 
 
 def _test_values(scope: CheckScope, metric: str) -> dict[tuple[str, str], float]:
@@ -62,7 +66,13 @@ def _beats_check(baseline: str, code: str, severity: str) -> Check:
             )
         ]  # fmt: skip
 
-    return Check(name, code, f"Test log loss is below that of the {baseline} baseline.", judge, "error" if severity == "error" else "warn")
+    return Check(
+        name,
+        code,
+        f"Test log loss is below that of the {baseline} baseline.",
+        judge,
+        "error" if severity == "error" else "warn",
+    )
 
 
 def _overfit_check() -> Check:

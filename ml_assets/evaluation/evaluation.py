@@ -19,9 +19,7 @@ from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
-EVALUATION_COLUMNS = (
-    "version integer, estimator varchar, part varchar, snapshot timestamp, metric varchar, value double, rows bigint, positives bigint"
-)
+EVALUATION_COLUMNS = "version integer, estimator varchar, part varchar, snapshot timestamp, metric varchar, value double, rows bigint, positives bigint"
 
 
 class EvaluationAsset(ComputedTable):
@@ -59,8 +57,13 @@ class EvaluationAsset(ComputedTable):
         facts = ReportFacts(self.spec, version, scored, values, self._split(bench))
         page = render_report(facts)
         path = write_report(context.home.reports, version, page)
-        bench.execute("create or replace temp table report_page as select ?::integer as version, ? as html", [version.version, page])
-        test = {f"{name}.{metric}": value for name, found in whole_test(values).items() for metric, value in found.items()}
+        bench.execute(
+            "create or replace temp table report_page as select ?::integer as version, ? as html",
+            [version.version, page],
+        )
+        test = {
+            f"{name}.{metric}": value for name, found in whole_test(values).items() for metric, value in found.items()
+        }
         return Staged(
             "(select * from measured order by all)",
             {"version": version.version, "report": str(path), "picture": overview_picture(facts), **test},

@@ -84,15 +84,21 @@ def page(title: str, sections: Sequence[str]) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1, main_row: int | None = None) -> str:
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1, main_row: int | None = None
+) -> str:
     """A table of ready HTML cells; the first `text_columns` columns are text, the others numbers."""
 
     def cells(row: Sequence[str], tag: str) -> str:
         kinds = [' class="text"' if place < text_columns else "" for place in range(len(row))]
         return "".join(f"<{tag}{kind}>{cell}</{tag}>" for kind, cell in zip(kinds, row, strict=True))
 
-    body = "".join(f"<tr{' class=main' if place == main_row else ''}>{cells(row, 'td')}</tr>" for place, row in enumerate(rows))
-    return f'<div class="scroll"><table><thead><tr>{cells(header, "th")}</tr></thead><tbody>{body}</tbody></table></div>'
+    body = "".join(
+        f"<tr{' class=main' if place == main_row else ''}>{cells(row, 'td')}</tr>" for place, row in enumerate(rows)
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{cells(header, "th")}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def facts_table(pairs: Sequence[tuple[str, str]]) -> str:

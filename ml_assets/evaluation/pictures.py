@@ -53,7 +53,9 @@ def calibration_picture(bins: Sequence[Bin]) -> Chart:
     chart.path([(x(0), y(0)), (x(high), y(high))], "line chance")
     chart.path([(x(score), y(share)) for score, share, _ in bins], "line candidate")
     for score, share, rows in bins:
-        chart.dot((x(score), y(share)), "dot candidate", 4, f"mean score {score:.1%}, positive {share:.1%}, {rows:,} rows")
+        chart.dot(
+            (x(score), y(share)), "dot candidate", 4, f"mean score {score:.1%}, positive {share:.1%}, {rows:,} rows"
+        )
     return chart
 
 
@@ -67,12 +69,19 @@ def distribution_picture(label: Vector, score: Vector) -> Chart:
     for name, found in shares.items():
         for (low, high), share in zip(pairwise(edges), found, strict=True):
             if share:
-                chart.bar((x(low) + 0.5, y(0)), (x(high) - 0.5, y(share)), f"bar {name}", f"{name}: {share:.1%} between {low:.2f} and {high:.2f}")
+                chart.bar(
+                    (x(low) + 0.5, y(0)),
+                    (x(high) - 0.5, y(share)),
+                    f"bar {name}",
+                    f"{name}: {share:.1%} between {low:.2f} and {high:.2f}",
+                )
     chart.x_axis(x, "score", [(tick, _short(tick)) for tick in x.ticks()])
     return chart
 
 
-def snapshot_picture(values: Mapping[str, Sequence[float | None]], positive: Sequence[float], moments: Sequence[datetime]) -> Chart:
+def snapshot_picture(
+    values: Mapping[str, Sequence[float | None]], positive: Sequence[float], moments: Sequence[datetime]
+) -> Chart:
     """ROC AUC of each estimator by test snapshot, above the share of positives there."""
     chart = Chart("ROC AUC and share of positives by test snapshot", height=330, margins=(60, 12, 14, 136))
     known = [value for found in values.values() for value in found if value is not None] or [0.5, 1.0]
@@ -89,13 +98,20 @@ def snapshot_picture(values: Mapping[str, Sequence[float | None]], positive: Seq
     return chart
 
 
-def _positive_bars(chart: Chart, start: float, end: float, positive: Sequence[float], moments: Sequence[datetime]) -> None:
+def _positive_bars(
+    chart: Chart, start: float, end: float, positive: Sequence[float], moments: Sequence[datetime]
+) -> None:
     base, height = chart.height - 42, 62
     lower = Chart("", chart.width, chart.height, (start, base - height, chart.width - end, 42))
     x, y = lower.scales((-0.5, len(moments) - 0.5), (0, max([*positive, 0.01]) * 1.05))
     lower.y_axis(y, x, "positive", _percent, 3)
     for place, share in enumerate(positive):
-        lower.bar((x(place - 0.3), y(0)), (x(place + 0.3), y(share)), "bar share", f"{moments[place]:%Y-%m-%d}: {share:.1%} positive")
+        lower.bar(
+            (x(place - 0.3), y(0)),
+            (x(place + 0.3), y(share)),
+            "bar share",
+            f"{moments[place]:%Y-%m-%d}: {share:.1%} positive",
+        )
     lower.x_axis(x, _years("test snapshot", moments), _dated(list(range(len(moments))), moments))
     chart.parts += lower.parts
 
@@ -117,13 +133,21 @@ def split_picture(split: Sequence[SplitRow]) -> Chart:
 def importance_picture(gains: Mapping[str, float]) -> Chart:
     """The features with the largest share of all gain, largest first."""
     total = sum(gains.values()) or 1.0
-    top = sorted(((gain / total, name) for name, gain in gains.items()), key=lambda found: (-found[0], found[1]))[:_TOP_FEATURES]
+    top = sorted(((gain / total, name) for name, gain in gains.items()), key=lambda found: (-found[0], found[1]))[
+        :_TOP_FEATURES
+    ]
     chart = Chart("Share of gain by feature", width=900, height=_ROW * len(top) + 30, margins=(230, 6, 60, 24))
     x, _ = chart.scales((0, max([share for share, _ in top] + [0.01])), (0, 1))
     for place, (share, name) in enumerate(top):
         below = chart.margins[1] + (place + 1) * _ROW - 4
         chart.bar((x(0), below - _ROW + 7), (x(share), below), "bar candidate", f"{name}: {share:.2%} of the gain")
-        chart.text(x.start - 10, below - 4, name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…", "tick", "end")
+        chart.text(
+            x.start - 10,
+            below - 4,
+            name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
+            "tick",
+            "end",
+        )
         chart.text(x(share) + 7, below - 4, f"{share:.1%}", "tick")
     return chart
 
@@ -135,7 +159,10 @@ def _shares(scores: Vector, edges: Vector) -> Vector:
 def _dated(places: Sequence[float], moments: Sequence[datetime], most: int = _MOST_DATES) -> list[tuple[float, str]]:
     """Evenly spaced dates, at most `most`."""
     every = max(1, -(-len(places) // most))
-    return [(places[i], f"{moments[i]:%Y-%m-%d}" if most > _MOST_DATES else f"{moments[i]:%d %b}") for i in range(0, len(places), every)]
+    return [
+        (places[i], f"{moments[i]:%Y-%m-%d}" if most > _MOST_DATES else f"{moments[i]:%d %b}")
+        for i in range(0, len(places), every)
+    ]
 
 
 def _years(label: str, moments: Sequence[datetime]) -> str:

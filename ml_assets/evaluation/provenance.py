@@ -48,6 +48,13 @@ def _split_table(split: Sequence[SplitRow]) -> str:
         if chosen:
             count, positives = sum(row.rows for row in chosen), sum(row.positives for row in chosen)
             rows.append(
-                [f"{swatch(part)}{part}", str(len(chosen)), f"{chosen[0].snapshot:%Y-%m-%d}", f"{chosen[-1].snapshot:%Y-%m-%d}", f"{count:,}", f"{positives / max(count, 1):.1%}"]
+                [
+                    f"{swatch(part)}{part}",
+                    str(len(chosen)),
+                    f"{chosen[0].snapshot:%Y-%m-%d}",
+                    f"{chosen[-1].snapshot:%Y-%m-%d}",
+                    f"{count:,}",
+                    f"{positives / max(count, 1):.1%}",
+                ]
             )
     return table(["part", "snapshots", "first", "last", "rows", "positive"], rows)

@@ -26,7 +26,12 @@ from ml_assets.training.estimators import Boosted
 from ml_assets.training.package import BASELINES, CANDIDATE
 from ml_assets.training.versions import ModelVersion
 
-METRIC_NAMES = {"roc_auc": "ROC AUC", "average_precision": "average precision", "brier": "Brier score", "log_loss": "log loss"}
+METRIC_NAMES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+}
 _SHOWN = (CANDIDATE, "linear", "one_rule", "constant")
 _CURVES = (CANDIDATE, "linear", "one_rule")
 
@@ -140,10 +145,19 @@ def _metrics_section(facts: ReportFacts) -> str:
 def _part_rows(facts: ReportFacts) -> list[list[str]]:
     found = []
     for part in ("train", "validation", "test"):
-        chosen = [row for row in facts.values if row.estimator == CANDIDATE and row.part == part and row.snapshot is None]
+        chosen = [
+            row for row in facts.values if row.estimator == CANDIDATE and row.part == part and row.snapshot is None
+        ]
         if chosen:
             share = chosen[0].positives / max(chosen[0].rows, 1)
-            found.append([f"{swatch(part)}{part}", f"{chosen[0].rows:,}", f"{share:.1%}", *(_number(row.value) for row in chosen)])
+            found.append(
+                [
+                    f"{swatch(part)}{part}",
+                    f"{chosen[0].rows:,}",
+                    f"{share:.1%}",
+                    *(_number(row.value) for row in chosen),
+                ]
+            )
     return found
 
 
@@ -162,9 +176,15 @@ def _number(value: float | None, *, marked: bool = False) -> str:
 def _pictures_section(facts: ReportFacts) -> str:
     legend = [(name, facts.name_of(name)) for name in _CURVES if name in facts.test]
     bins = calibration_bins(*facts.scored.test(CANDIDATE))
-    counted = table(["mean score", "positive", "rows"], [[f"{s:.1%}", f"{p:.1%}", f"{n:,}"] for s, p, n in bins], text_columns=0)
+    counted = table(
+        ["mean score", "positive", "rows"], [[f"{s:.1%}", f"{p:.1%}", f"{n:,}"] for s, p, n in bins], text_columns=0
+    )
     moments = sorted({row.snapshot for row in facts.values if row.snapshot is not None})
-    split_parts = [(part, part) for part in ("train", "validation", "test", "embargo") if any(row.part == part for row in facts.split)]
+    split_parts = [
+        (part, part)
+        for part in ("train", "validation", "test", "embargo")
+        if any(row.part == part for row in facts.split)
+    ]
     cards = [
         card("ROC curve", roc_chart(facts).svg(), "Test rows. Further to the upper left is better; the dashed line is chance.", legend),
         card("Calibration", calibration_picture(bins).svg() + f"<details><summary>the {len(bins)} bins</summary>{counted}</details>",
@@ -180,10 +200,16 @@ def _pictures_section(facts: ReportFacts) -> str:
 
 
 def _by_snapshot(facts: ReportFacts, moments: Sequence[object]) -> Chart:
-    found = {(row.estimator, row.snapshot): row for row in facts.values if row.metric == "roc_auc" and row.snapshot is not None}
+    found = {
+        (row.estimator, row.snapshot): row
+        for row in facts.values
+        if row.metric == "roc_auc" and row.snapshot is not None
+    }
     values = {name: [found[name, moment].value for moment in moments] for name in _CURVES if name in facts.test}  # type: ignore[index]
     tested = [row for row in facts.split if row.part == "test"]
-    return snapshot_picture(values, [row.positives / max(row.rows, 1) for row in tested], [row.snapshot for row in tested])
+    return snapshot_picture(
+        values, [row.positives / max(row.rows, 1) for row in tested], [row.snapshot for row in tested]
+    )
 
 
 def _gate_section(facts: ReportFacts) -> str:

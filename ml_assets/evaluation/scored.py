@@ -78,7 +78,9 @@ def measured(scored: ScoredRows, version: int) -> list[MeasuredValue]:
         for estimator, score in scored.scores.items():
             for metric, value in binary_metrics(label, score[chosen]).items():
                 stored = None if math.isnan(value) else value
-                found.append(MeasuredValue(version, estimator, part, moment, metric, stored, len(label), int(label.sum())))
+                found.append(
+                    MeasuredValue(version, estimator, part, moment, metric, stored, len(label), int(label.sum()))
+                )
     return found
 
 

@@ -69,7 +69,9 @@ class Chart:
             self.text(x.start - 7, scale(value) + 4, show(value), "tick", "end")
         middle = (scale.start + scale.end) / 2
         turned = f'transform="rotate(-90 11 {_px(middle)})"'
-        self.parts.append(f'<text x="11" y="{_px(middle)}" class="label" text-anchor="middle" {turned}>{html.escape(label)}</text>')
+        self.parts.append(
+            f'<text x="11" y="{_px(middle)}" class="label" text-anchor="middle" {turned}>{html.escape(label)}</text>'
+        )
 
     def line(self, start: Point, end: Point, kind: str) -> None:
         (x1, y1), (x2, y2) = start, end
@@ -91,7 +93,9 @@ class Chart:
         self.parts.append(f'<rect {box} class="{kind}">{said}</rect>')
 
     def text(self, x: float, y: float, text: str, kind: str, anchor: str = "start") -> None:
-        self.parts.append(f'<text x="{_px(x)}" y="{_px(y)}" class="{kind}" text-anchor="{anchor}">{html.escape(text)}</text>')
+        self.parts.append(
+            f'<text x="{_px(x)}" y="{_px(y)}" class="{kind}" text-anchor="{anchor}">{html.escape(text)}</text>'
+        )
 
     def group(self, shift: Point) -> str:
         """The marks alone, moved, to be put into another picture."""
@@ -101,7 +105,7 @@ class Chart:
         """The whole picture, as wide as what holds it."""
         return (
             f'<svg viewBox="0 0 {_px(self.width)} {_px(self.height)}" role="img" aria-label="{html.escape(self.title)}">'
-            f'{"".join(self.parts)}</svg>'
+            f"{''.join(self.parts)}</svg>"
         )
 
 

@@ -43,7 +43,9 @@ def _answer(question: _Question) -> ColumnLineage:
     for schema_name in {table.schema for table, _ in question.known}:
         # Types do not matter here, but the optimizer wants some.
         tables[schema_name] = {
-            table.table: dict.fromkeys(columns, "VARCHAR") for table, columns in question.known if table.schema == schema_name
+            table.table: dict.fromkeys(columns, "VARCHAR")
+            for table, columns in question.known
+            if table.schema == schema_name
         }
     schema = MappingSchema(tables, dialect="duckdb")
     try:
@@ -64,7 +66,11 @@ def _origins(column: str, scope: Scope, schema: MappingSchema) -> frozenset[tupl
         nodes = list(to_node(column, scope, "duckdb", schema, trim_selects=False).walk())
     except _NOT_UNDERSTOOD:
         return None
-    if any(isinstance(node.expression, exp.Placeholder) or "*" in node.name.split(".") for node in nodes if not node.downstream):
+    if any(
+        isinstance(node.expression, exp.Placeholder) or "*" in node.name.split(".")
+        for node in nodes
+        if not node.downstream
+    ):
         return None
     tables = [node for node in nodes if isinstance(node.expression, exp.Table)]
     return frozenset((_table(node), _column(node)) for node in tables if node.expression.args.get("db"))

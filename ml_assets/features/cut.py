@@ -28,7 +28,9 @@ class CutSources:
     them share is not copied twice.
     """
 
-    def __init__(self, bench: Workbench, times: Mapping[TableName, TimeColumns], whole: tuple[TableName, ...] = ()) -> None:
+    def __init__(
+        self, bench: Workbench, times: Mapping[TableName, TimeColumns], whole: tuple[TableName, ...] = ()
+    ) -> None:
         self.session: duckdb.DuckDBPyConnection = bench.connection.cursor()
         self._times = times
         self._window = _NOTHING

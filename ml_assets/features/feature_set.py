@@ -28,7 +28,12 @@ class FeatureSetAsset(ComputedTable):
     kinds = ("duckdb", "sql")
 
     def __init__(
-        self, spec: FeatureSetSpec, statement: Statement, times: Mapping[TableName, TimeColumns], place: str, use_case: str
+        self,
+        spec: FeatureSetSpec,
+        statement: Statement,
+        times: Mapping[TableName, TimeColumns],
+        place: str,
+        use_case: str,
     ) -> None:
         super().__init__(TableName("features", spec.name), spec, place, use_case=use_case)
         self.spec: FeatureSetSpec = spec
@@ -73,7 +78,8 @@ class FeatureSetAsset(ComputedTable):
         )  # fmt: skip
         self._refuse_other_columns(bench.columns("made"))
         typed = ", ".join(
-            f"cast({quoted(name)} as {column.duckdb_type}) as {quoted(name)}" for name, column in self.spec.columns.items()
+            f"cast({quoted(name)} as {column.duckdb_type}) as {quoted(name)}"
+            for name, column in self.spec.columns.items()
         )
         entity = quoted(self.spec.entity)
         return Staged(f"(select snapshot, {entity}, {typed} from made order by snapshot, {entity})")

@@ -57,7 +57,9 @@ def _maturity_check(horizon: timedelta) -> Check:
         for key in counted:
             ripe = snapshot_time(key) + horizon
             findings.append(
-                CheckFinding.judged(name, ripe <= scope.now, f"window ended {ripe:%Y-%m-%d}, now {scope.now:%Y-%m-%d}", partition=key)
+                CheckFinding.judged(
+                    name, ripe <= scope.now, f"window ended {ripe:%Y-%m-%d}, now {scope.now:%Y-%m-%d}", partition=key
+                )
             )
         return findings
 

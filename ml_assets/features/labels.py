@@ -141,7 +141,12 @@ class LabelAsset(ComputedTable):
         )  # fmt: skip
         refuse_other_label_columns(bench.columns("made"), self.spec.entity, self.statement)
         people = f"(select * from {self.population.quoted} where snapshot in ({_moments(partitions)}))"
-        typed = labelled(people, "(select * replace (cast(label as bigint) as label) from made)", self.spec.entity, self.spec.label.default)
+        typed = labelled(
+            people,
+            "(select * replace (cast(label as bigint) as label) from made)",
+            self.spec.entity,
+            self.spec.label.default,
+        )
         return Staged(f"({typed} order by all)")
 
     @property

@@ -64,9 +64,7 @@ def later_rows_check(statement: Statement, sources: Mapping[TableName, TimeColum
             )
         ]  # fmt: skip
 
-    return Check(
-        _NAME, "LK003", "Rows before an instant depend on nothing that came after it.", judge, blocking=True
-    )
+    return Check(_NAME, "LK003", "Rows before an instant depend on nothing that came after it.", judge, blocking=True)
 
 
 def _label(moment: datetime) -> str:
@@ -84,7 +82,10 @@ def _proofs(
     unseen = {name: [row.content for row in rows.values()] for name, rows in rest.items()}
     return {
         _label(moment): fingerprint(
-            statement.fingerprint, {str(t): index.known_at(moment) for t, index in seen.items()}, unseen, made.within(None, moment)
+            statement.fingerprint,
+            {str(t): index.known_at(moment) for t, index in seen.items()},
+            unseen,
+            made.within(None, moment),
         )
         for moment in cuts
     }
@@ -92,7 +93,8 @@ def _proofs(
 
 def _known_proofs(scope: CheckScope) -> dict[str, str]:
     numbers = scope.bench.value(
-        "select numbers from wh.ops.checks where asset = ? and check_name = ? and status = 'passed'", [str(scope.table), _NAME]
+        "select numbers from wh.ops.checks where asset = ? and check_name = ? and status = 'passed'",
+        [str(scope.table), _NAME],
     )
     return dict(json.loads(numbers)) if numbers else {}
 
@@ -106,22 +108,24 @@ def _cuts(scope: CheckScope, sources: Mapping[TableName, TimeColumns], own: Time
     months or more), as far as the table has rows before them."""
     days: set[date] = set()
     for table, times in sources.items():
-        found = scope.bench.rows(f"select distinct cast({quoted(times.event)} as date) from {table.quoted} where {quoted(times.event)} is not null")
+        found = scope.bench.rows(
+            f"select distinct cast({quoted(times.event)} as date) from {table.quoted} where {quoted(times.event)} is not null"
+        )
         days.update(row[0] for row in found)
     first = scope.bench.value(f"select cast(min({quoted(own.event)}) as timestamp) from {scope.relation}")
     ordered = sorted(days)
     chosen = sorted({ordered[max(1, int(share * len(ordered)))] for share in _QUANTILES}) if len(ordered) > 1 else []
     # Months begin at the same instants tomorrow; the quantiles do not, and every proof would have to be made anew.
-    steady = {day.replace(day=1) for day in chosen} if len({day.replace(day=1) for day in days}) >= _MONTHS else set(chosen)
+    steady = (
+        {day.replace(day=1) for day in chosen} if len({day.replace(day=1) for day in days}) >= _MONTHS else set(chosen)
+    )
     midnights = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in sorted(steady)]
     return [moment for moment in midnights if first is not None and naive_utc(moment) > first]
 
 
 def _recompute(cut: CutSources, statement: Statement) -> None:
     try:
-        cut.session.execute(
-            f"create or replace table memory.main.recomputed as select * from (\n{statement.body}\n)"
-        )
+        cut.session.execute(f"create or replace table memory.main.recomputed as select * from (\n{statement.body}\n)")
     except duckdb.Error as problem:
         raise engine_error(statement, problem) from problem
 
@@ -142,7 +146,9 @@ class _Sides:
         self.differ = (self.stored_rows, before) != (self.recomputed_rows, after)
 
     def _summary(self, relation: str) -> tuple[int, int]:
-        rows, hashes = self._scope.bench.rows(f"select count(*), coalesce(sum(hash({self._exact})), 0) from {relation}")[0]
+        rows, hashes = self._scope.bench.rows(
+            f"select count(*), coalesce(sum(hash({self._exact})), 0) from {relation}"
+        )[0]
         return int(rows), int(hashes)
 
     def failure(self, moment: datetime) -> CheckFinding:

@@ -51,7 +51,9 @@ class Proof:
         made = bench.columns(f"({self.rows('recomputed', scope.relation)})")
         shared = [name for name in types if name in made]
         listed = ", ".join(f"try_cast({quoted(name)} as {types[name]}) as {quoted(name)}" for name in shared)
-        bench.execute(f"create or replace temp table expected as select {listed} from ({self.rows('recomputed', scope.relation)})")
+        bench.execute(
+            f"create or replace temp table expected as select {listed} from ({self.rows('recomputed', scope.relation)})"
+        )
         stored = f"(select {', '.join(map(quoted, shared))} from {scope.relation})"
         before, after = partition_contents(bench, stored, "snapshot"), partition_contents(bench, "expected", "snapshot")
         bench.execute("drop table recomputed")
@@ -62,7 +64,12 @@ class Proof:
         ]
 
     def _finding(
-        self, scope: CheckScope, key: str, before: tuple[int, str] | None, after: tuple[int, str] | None, types: Mapping[str, str]
+        self,
+        scope: CheckScope,
+        key: str,
+        before: tuple[int, str] | None,
+        after: tuple[int, str] | None,
+        types: Mapping[str, str],
     ) -> CheckFinding:
         rows = before[0] if before else 0
         wrong = 0 if before == after else self._differing(scope, key, types)
@@ -130,7 +137,9 @@ def recompute(
     try:
         with one_thread(bench) as workers, ThreadPoolExecutor(workers) as pool:
             with CutSources(bench, times) as shape:
-                shape.session.execute(f"create or replace table {target} as {select} limit 0", {"snapshot": naive_utc(moments[0])})
+                shape.session.execute(
+                    f"create or replace table {target} as {select} limit 0", {"snapshot": naive_utc(moments[0])}
+                )
             shares = [share for worker in range(workers) if (share := moments[worker::workers])]
             list(pool.map(visit, shares))
     except duckdb.Error as problem:

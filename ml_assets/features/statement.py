@@ -104,7 +104,11 @@ def read_statement(sql_root: Path, relative: str, *, declared_at: str) -> Statem
 def _parsed(path: Path, text: str) -> Statement:
     try:
         tokens = sqlglot.tokenize(text, dialect="duckdb")
-        trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None and not isinstance(tree, exp.Semicolon)]
+        trees = [
+            tree
+            for tree in sqlglot.parse(text, dialect="duckdb")
+            if tree is not None and not isinstance(tree, exp.Semicolon)
+        ]
     except (ParseError, TokenError) as problem:
         details = getattr(problem, "errors", None) or [{}]
         raise SqlError(

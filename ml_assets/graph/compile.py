@@ -182,7 +182,9 @@ class _Compiler:
         for table in statement.tables:
             if table not in self._tables:
                 known = [str(name) for name in self._tables]
-                raise UnknownNameError("table", str(table), known, place=f"{statement.path}:{statement.line_of(str(table)) or 1}")
+                raise UnknownNameError(
+                    "table", str(table), known, place=f"{statement.path}:{statement.line_of(str(table)) or 1}"
+                )
         return statement
 
     def _order(self) -> list[TableName]:

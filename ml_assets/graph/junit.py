@@ -47,12 +47,16 @@ def _totals(name: str, outcomes: tuple[CheckOutcome, ...], *, root: bool = False
 def _case(outcome: CheckOutcome, project_root: Path, repository: Path) -> ET.Element:
     file, line = file_and_line(outcome.place, project_root, repository)
     name = f"{outcome.check}[{outcome.partition}]" if outcome.partition else outcome.check
-    case = ET.Element("testcase", {"classname": outcome.asset, "name": name, "time": f"{outcome.seconds:.3f}", "file": file})
+    case = ET.Element(
+        "testcase", {"classname": outcome.asset, "name": name, "time": f"{outcome.seconds:.3f}", "file": file}
+    )
     if line:
         case.set("line", str(line))
     message = _xml(shortened(outcome.summary, 300))
     if outcome.outcome in ("failed", "error"):
-        found = ET.SubElement(case, "failure" if outcome.outcome == "failed" else "error", {"message": message, "type": outcome.code})
+        found = ET.SubElement(
+            case, "failure" if outcome.outcome == "failed" else "error", {"message": message, "type": outcome.code}
+        )
         found.text = _xml(_told(outcome, f"{file}:{line}" if line else file))
     elif outcome.outcome == "not_applicable":
         ET.SubElement(case, "skipped", {"message": message})

@@ -22,15 +22,27 @@ _METRICS = ("roc_auc", "average_precision", "brier", "log_loss")
 def markdown_summary(verdict: Verdict, project_root: Path, repository: Path) -> str:
     """Headline with counts, what does not hold, model metrics, and everything in a fold."""
     counted = ", ".join(f"{count} {_WORDS[kind]}" for kind, count in verdict.counts.items() if count)
-    parts = [f"## {_HEADLINES[verdict.exit_code]}", f"{counted or 'nothing was asked'} · clock {verdict.now:%Y-%m-%d %H:%M} UTC"]
+    parts = [
+        f"## {_HEADLINES[verdict.exit_code]}",
+        f"{counted or 'nothing was asked'} · clock {verdict.now:%Y-%m-%d %H:%M} UTC",
+    ]
     amiss = verdict.of("error", "failed", "warned")
     if amiss:
         head = ("", "asset", "partition", "check", "severity", "what", "where")
         parts.append(_table(head, [_amiss(outcome, project_root, repository) for outcome in amiss[:_MOST_LISTED]]))
     parts += [_model(model) for model in verdict.models]
-    rows = [(_SIGNS[o.outcome], o.asset, o.partition, f"{o.check} ({o.code})", shortened(o.summary, 120)) for o in verdict.outcomes[:_MOST_LISTED]]
-    title = f"All {len(verdict.outcomes)} results" if len(rows) == len(verdict.outcomes) else f"The first {len(rows)} of {len(verdict.outcomes)} results"
-    parts.append(f"<details><summary>{title}</summary>\n\n{_table(('', 'asset', 'partition', 'check', 'what'), rows)}\n\n</details>")
+    rows = [
+        (_SIGNS[o.outcome], o.asset, o.partition, f"{o.check} ({o.code})", shortened(o.summary, 120))
+        for o in verdict.outcomes[:_MOST_LISTED]
+    ]
+    title = (
+        f"All {len(verdict.outcomes)} results"
+        if len(rows) == len(verdict.outcomes)
+        else f"The first {len(rows)} of {len(verdict.outcomes)} results"
+    )
+    parts.append(
+        f"<details><summary>{title}</summary>\n\n{_table(('', 'asset', 'partition', 'check', 'what'), rows)}\n\n</details>"
+    )
     return "\n\n".join(parts) + "\n"
 
 

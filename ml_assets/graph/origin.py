@@ -50,7 +50,9 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
 _FIELD_OF_RULE = {"not_null": "nullable", "finite": "type"}
 
 
-def place_of_check(declaration: Declaration, asset: TableAsset, check: Check, finding: CheckFinding | None = None) -> str:
+def place_of_check(
+    declaration: Declaration, asset: TableAsset, check: Check, finding: CheckFinding | None = None
+) -> str:
     """`path:line` of the most exact part of the declaration that `check` (or its finding) is about."""
     for path in (*_exact(asset, check, finding), *_FIELDS.get(check.code, ())):
         place = declaration.place_of(*path)
@@ -77,7 +79,11 @@ def _broken_columns(asset: TableAsset, check: Check, finding: CheckFinding) -> I
         broken = [(column, rule) for name in finding.numbers for column, _, rule in [name.rpartition(".")]]
     elif check.code == "DQ003":
         shares = {name.rpartition(".")[0]: share for name, share in finding.numbers.items()}
-        broken = [(column, "max_null_share") for column, share in shares.items() if _is_above_limit(columns.get(column), share)]
+        broken = [
+            (column, "max_null_share")
+            for column, share in shares.items()
+            if _is_above_limit(columns.get(column), share)
+        ]
     elif check.code == "DQ008":
         broken = [(str(row.get("column_name")), str(row.get("rule"))) for row in finding.evidence]
     known = [(column, rule) for column, rule in broken if column in columns]

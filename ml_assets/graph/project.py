@@ -96,7 +96,9 @@ def _declaration(document: Document, use_case: str) -> Declaration:
     kind = _kind(document)
     name = kind.removeprefix(PREFIX)
     if name not in KINDS:
-        raise UnknownNameError("component type", kind, [PREFIX + known for known in KINDS], place=document.place_of("type"))
+        raise UnknownNameError(
+            "component type", kind, [PREFIX + known for known in KINDS], place=document.place_of("type")
+        )
     try:
         spec = KINDS[name].model_validate(document.data.get("attributes") or {})
     except ValidationError as problem:

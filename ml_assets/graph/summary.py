@@ -86,7 +86,12 @@ def summarize(context: RunContext, graph: Graph, assets: Sequence[TableAsset]) -
             FailedCheck(asset, partition, check, code, severity, said, graph[TableName.parse(asset)].place)
             for asset, partition, check, code, severity, said in bench.rows(_CURRENT_FAILURES) if asset in chosen
         )  # fmt: skip
-        models = tuple(line for asset in assets if isinstance(asset, EvaluationAsset) for line in _model_lines(bench, context, asset))
+        models = tuple(
+            line
+            for asset in assets
+            if isinstance(asset, EvaluationAsset)
+            for line in _model_lines(bench, context, asset)
+        )
     lines = []
     for asset in assets:
         rows = manifest.get(str(asset.name), {})

@@ -157,5 +157,7 @@ def _absent(asset: TableAsset, partition: str) -> CheckOutcome:
 
 def _unjudged(asset: str, check: str, problem: Exception, place: str) -> CheckOutcome:
     code = problem.code if isinstance(problem, MlAssetsError) else "MLA000"
-    said = str(problem) if isinstance(problem, MlAssetsError) else f"{type(problem).__name__}: {shortened(problem, 600)}"
+    said = (
+        str(problem) if isinstance(problem, MlAssetsError) else f"{type(problem).__name__}: {shortened(problem, 600)}"
+    )
     return CheckOutcome(asset, UNPARTITIONED, check, code, "error", "error", said, place)

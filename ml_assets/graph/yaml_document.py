@@ -52,7 +52,9 @@ def read_documents(text: str, shown: str) -> list[Document]:
             "not valid YAML", place=f"{shown}:{line}", expected="one component document", got=problem.problem or str(problem),
             remedy="correct the indentation or quote the value",
         ) from problem  # fmt: skip
-    return [Document(data, node, shown) for data, node in zip(found, (n for n in nodes if not _is_null(n)), strict=True)]
+    return [
+        Document(data, node, shown) for data, node in zip(found, (n for n in nodes if not _is_null(n)), strict=True)
+    ]
 
 
 def _is_null(node: yaml.Node) -> bool:

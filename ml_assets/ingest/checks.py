@@ -49,7 +49,9 @@ def _quarantine_check(spec: RawTableSpec, name: TableName, quarantine: TableName
             "where asset = ? and rows_read > 0 and rows_quarantined / rows_read > ? order by share desc",
             [str(name), limit],
         )
-        rules = scope.bench.rows(f"select rule, column_name, count(*) from {quarantine.quoted} group by all order by 3 desc limit 5")
+        rules = scope.bench.rows(
+            f"select rule, column_name, count(*) from {quarantine.quoted} group by all order by 3 desc limit 5"
+        )
         total = scope.bench.value(f"select count(*) from {quarantine.quoted}")
         leading = ", ".join(f"{column}.{rule} {count}" for rule, column, count in rules)
         said = f"{len(over)} files above {limit:.0%}; " if over else ""
@@ -76,9 +78,13 @@ def _refused_check(name: TableName, pattern: str) -> Check:
     check = "no_landing_file_is_refused"
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
-        refused = f"select file, rule, reason from wh.ops.files where asset = '{name}' and status = 'refused' order by file"
+        refused = (
+            f"select file, rule, reason from wh.ops.files where asset = '{name}' and status = 'refused' order by file"
+        )
         count = scope.bench.value(f"select count(*) from ({refused})")
-        files = scope.bench.value("select count(*) from wh.ops.files where asset = ? and status <> 'withdrawn'", [str(name)])
+        files = scope.bench.value(
+            "select count(*) from wh.ops.files where asset = ? and status <> 'withdrawn'", [str(name)]
+        )
         if not files:
             return [CheckFinding(check, "not_applicable", f"no landing file matches {pattern} yet")]
         return [

@@ -34,7 +34,18 @@ _DATE = "[0-9]{4}([-/])[0-9]{1,2}[-/][0-9]{1,2}"
 _CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _MOMENT = rf"{_DATE}([ T]{_CLOCK})?"
 _TIMESTAMP = rf"{_DATE}([ T]{_CLOCK}( ?(Z|UTC)|[+-](0[0-9]|1[0-8])(:[0-5][0-9])?)?)?"
-_WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
+_WHOLE_NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "UHUGEINT",
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +129,10 @@ def _from_text(raw: str, column: ColumnSpec, file_format: FileFormat) -> str:
     if isinstance(file_format, CsvFormat) and file_format.decimal == ",":
         raw = text = f"case when {_matches(text, _COMMA_NUMBER)} then replace(replace({text}, '.', ''), ',', '.') end"
     pattern = {"integer": _INTEGER, "float": _FLOAT, "decimal": _DECIMAL}[column.type]
-    branches = " ".join(f"when {_matches(said, pattern)} then try_cast({said} as {column.duckdb_type})" for said in dict.fromkeys((raw, text)))
+    branches = " ".join(
+        f"when {_matches(said, pattern)} then try_cast({said} as {column.duckdb_type})"
+        for said in dict.fromkeys((raw, text))
+    )
     return f"case {branches} end"
 
 
@@ -134,7 +148,9 @@ def _from_native(raw: str, column: ColumnSpec, native: str) -> str:
         is_moment = kind == "DATE" or kind.startswith("TIMESTAMP")
         return f"try_cast({raw} as timestamp)" if is_moment else "cast(null as timestamp)"
     if column.type == "boolean":
-        whole = f"case {raw} when 1 then true when 0 then false end" if kind in _WHOLE_NUMBERS else "cast(null as boolean)"
+        whole = (
+            f"case {raw} when 1 then true when 0 then false end" if kind in _WHOLE_NUMBERS else "cast(null as boolean)"
+        )
         return raw if kind == "BOOLEAN" else whole
     if kind not in (*_WHOLE_NUMBERS, "FLOAT", "DOUBLE", "DECIMAL"):
         return f"cast(null as {column.duckdb_type})"

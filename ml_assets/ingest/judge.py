@@ -206,7 +206,10 @@ def _place(bench: Workbench, reading: _Reading) -> None:
         [positions, [reading.files[position].landed.file for position in positions]],
     )
     row = "j._row" if reading.source.row else "j.rowid - m.first + 1"
-    columns = [*(quoted(name) for name in reading.compiled.columns), *(f"_e{p}" for p in range(len(reading.layout.evolved)))]
+    columns = [
+        *(quoted(name) for name in reading.compiled.columns),
+        *(f"_e{p}" for p in range(len(reading.layout.evolved))),
+    ]
     bench.execute(
         f"create or replace temp view kept_rows as select {', '.join(columns)}, m._file, {row} as _row, j._hash "
         "from judged j join members m using (_f) where j._broken = 0"
@@ -245,7 +248,9 @@ def _number_lines(bench: Workbench, reading: _Reading, spec: RawTableSpec) -> No
     if reading.source.line or isinstance(spec.format, ParquetFormat):
         return
     winding = {file.landed.file: file for file in reading.files.values() if not file.shape.plain}
-    bad = bench.rows("select _file, list(_row) from quarantined where list_contains(?, _file) group by 1", [list(winding)])
+    bad = bench.rows(
+        "select _file, list(_row) from quarantined where list_contains(?, _file) group by 1", [list(winding)]
+    )
     for file, rows in bad:
         lines = lines_of(winding[file], set(rows), spec.format)
         bench.execute(
@@ -269,7 +274,9 @@ def _refuse_bad_rows(bench: Workbench, reading: _Reading, spec: RawTableSpec) ->
         if hidden and any(declared.pii for declared in spec.contract.columns.values()):
             value = "(personal data)"
         said = f"{column}: {expected}" if column else expected
-        subject = f"{count} {'row breaks' if count == 1 else 'rows break'} the contract ({rule}), and bad_rows is freeze"
+        subject = (
+            f"{count} {'row breaks' if count == 1 else 'rows break'} the contract ({rule}), and bad_rows is freeze"
+        )
         remedy = "correct the file, or set bad_rows to quarantine"
         reading.refuse(position, refusal(file.landed, str(rule), subject, said, shortened(value), remedy, line))
 
@@ -295,5 +302,7 @@ def _counted(bench: Workbench, reading: _Reading) -> list[FileOutcome]:
             ))  # fmt: skip
         else:
             reason = "" if read else "no rows"
-            outcomes.append(FileOutcome(landed, "loaded", "", reason, read, good, wrong, int(content), reading.layout.header))
+            outcomes.append(
+                FileOutcome(landed, "loaded", "", reason, read, good, wrong, int(content), reading.layout.header)
+            )
     return outcomes

@@ -91,7 +91,14 @@ def _csv_header(landed: LandedFile, text: CsvFormat) -> list[str]:
     _check_is_text(landed, text)
     first = next(records_of(landed.path, text), None)
     if first is None or not any(field.strip() for field in first.fields or [first.text]):
-        raise refusal(landed, "no_header", "the file has no header", "a header line", "blank lines", "add the header line and land it again")
+        raise refusal(
+            landed,
+            "no_header",
+            "the file has no header",
+            "a header line",
+            "blank lines",
+            "add the header line and land it again",
+        )
     if first.fault:
         remedy = "declare the file's encoding under format, or write the file in the declared one"
         raise refusal(
@@ -175,7 +182,12 @@ def _examined_parquet(bench: Workbench, landed: LandedFile, spec: RawTableSpec) 
         rows = bench.value(f"select sum(num_rows)::bigint from parquet_file_metadata({scan_paths([landed])})")
     except duckdb.Error as problem:
         raise refusal(
-            landed, "not_parquet", "the file is not readable Parquet", "a complete Parquet file", str(problem).splitlines()[0], LAND_AGAIN
+            landed,
+            "not_parquet",
+            "the file is not readable Parquet",
+            "a complete Parquet file",
+            str(problem).splitlines()[0],
+            LAND_AGAIN,
         ) from problem
     return ExaminedFile(landed, _layout(landed, list(types), spec, tuple(types.values())), IRREGULAR, int(rows))
 
@@ -197,7 +209,13 @@ def _check_names(
     landed: LandedFile, header: Sequence[str], wanted: set[str], extra: Sequence[str], contract: ContractSpec
 ) -> None:
     """Refuse a header that repeats or lacks names, or brings undeclared ones into a frozen contract."""
-    repeated = sorted({name for name in header if list(header).count(name) > 1 and (name in wanted or contract.extra_columns != "discard")})
+    repeated = sorted(
+        {
+            name
+            for name in header
+            if list(header).count(name) > 1 and (name in wanted or contract.extra_columns != "discard")
+        }
+    )
     got = ", ".join(name or "(no name)" for name in header)[:300]
     missing = sorted(wanted - set(header))
     if missing:
@@ -209,7 +227,14 @@ def _check_names(
             f"{got} ({hint[:200]})", "correct the file, or the contract's columns, source names or delimiter",
         )  # fmt: skip
     if repeated:
-        raise refusal(landed, "repeated_header", "a column name stands twice", "every name once", f"twice: {repeated}", "rename one of them at the source")
+        raise refusal(
+            landed,
+            "repeated_header",
+            "a column name stands twice",
+            "every name once",
+            f"twice: {repeated}",
+            "rename one of them at the source",
+        )
     if extra and contract.extra_columns == "freeze":
         raise refusal(
             landed, "extra_column", f"undeclared columns: {', '.join(name or '(no name)' for name in extra)}"[:300], ", ".join(sorted(wanted)), got,
@@ -238,14 +263,44 @@ def unreadable_file(landed: LandedFile, problem: Exception) -> LandingFileError:
             "declare the file's encoding under format, or write the file in the declared one",
         )  # fmt: skip
     if isinstance(problem, (EOFError, zlib.error, gzip.BadGzipFile)):
-        return refusal(landed, "broken_archive", "the gz archive cannot be unpacked to its end", "a complete gz file", said, LAND_AGAIN)
+        return refusal(
+            landed,
+            "broken_archive",
+            "the gz archive cannot be unpacked to its end",
+            "a complete gz file",
+            said,
+            LAND_AGAIN,
+        )
     if isinstance(problem, FileNotFoundError) and not landed.path.is_symlink():
-        return refusal(landed, "vanished", "the file left the folder while it was being read", "a file that stays", said, "land it again")
+        return refusal(
+            landed,
+            "vanished",
+            "the file left the folder while it was being read",
+            "a file that stays",
+            said,
+            "land it again",
+        )
     if isinstance(problem, OSError):
-        return refusal(landed, "unreadable", "the file cannot be opened", "a file that this user may read", said, "correct its permissions (or the link) and run again")
-    return refusal(landed, "broken_file", "the file cannot be read to its end", "a complete file in the declared format", said, LAND_AGAIN)
+        return refusal(
+            landed,
+            "unreadable",
+            "the file cannot be opened",
+            "a file that this user may read",
+            said,
+            "correct its permissions (or the link) and run again",
+        )
+    return refusal(
+        landed,
+        "broken_file",
+        "the file cannot be read to its end",
+        "a complete file in the declared format",
+        said,
+        LAND_AGAIN,
+    )
 
 
-def refusal(landed: LandedFile, rule: str, subject: str, expected: object, got: object, remedy: str, line: int = 1) -> LandingFileError:
+def refusal(
+    landed: LandedFile, rule: str, subject: str, expected: object, got: object, remedy: str, line: int = 1
+) -> LandingFileError:
     """The reason why a file is refused as a whole."""
     return LandingFileError(rule, subject, place=f"{landed.file}:{line}", expected=expected, got=got, remedy=remedy)

@@ -107,7 +107,10 @@ class Shelf:
                 bench.execute(f"drop table if exists {theirs.quoted}")
                 bench.execute(f"alter table {mine.quoted} rename to {quoted(theirs.table)}")
             for book in ("files", "manifest"):
-                bench.execute(f"create or replace temp table moved as select * replace (?::varchar as asset) from wh.ops.{book} where asset = ?", names)
+                bench.execute(
+                    f"create or replace temp table moved as select * replace (?::varchar as asset) from wh.ops.{book} where asset = ?",
+                    names,
+                )
                 bench.execute(f"delete from wh.ops.{book} where asset = ?", [names[1]])
                 bench.execute(f"insert or replace into wh.ops.{book} select * from moved")
             bench.execute("delete from wh.ops.files where asset = ? and batch <= ?", [names[0], old.batch])
@@ -132,8 +135,12 @@ class Shelf:
         )  # fmt: skip
 
     def _create_tables(self, bench: Workbench, evolved: Sequence[str]) -> None:
-        columns = ", ".join(f"{quoted(name)} {column.duckdb_type}" for name, column in self._spec.contract.columns.items())
-        bench.execute(f"create table if not exists {self.name.quoted} ({columns}, _file varchar, _row bigint, _batch bigint)")
+        columns = ", ".join(
+            f"{quoted(name)} {column.duckdb_type}" for name, column in self._spec.contract.columns.items()
+        )
+        bench.execute(
+            f"create table if not exists {self.name.quoted} ({columns}, _file varchar, _row bigint, _batch bigint)"
+        )
         bench.execute(f"create table if not exists {self.quarantine.quoted} ({QUARANTINE_COLUMNS})")
         for name in evolved:
             bench.execute(f"alter table {self.name.quoted} add column if not exists {quoted(name)} varchar")
@@ -142,21 +149,32 @@ class Shelf:
         if self.batch is not None:
             for table in (self.name.quoted, self.quarantine.quoted):
                 bench.execute(f"delete from {table} where list_contains(?::varchar[], _file)", [files])
-            bench.execute("delete from wh.ops.buckets where asset = ? and list_contains(?::varchar[], part)", [str(self.name), files])
+            bench.execute(
+                "delete from wh.ops.buckets where asset = ? and list_contains(?::varchar[], part)",
+                [str(self.name), files],
+            )
         if group.layout is None:
             return
         declared = ", ".join(quoted(name) for name in self._spec.contract.columns)
         evolved = "".join(f", _e{position} as {quoted(name)}" for position, name in enumerate(group.evolved))
-        bench.execute(f"insert into {self.name.quoted} by name select {declared}{evolved}, _file, _row, {batch} as _batch from kept_rows")
-        bench.execute(f"insert into {self.quarantine.quoted} by name select * replace ({batch} as _batch) from quarantined")
+        bench.execute(
+            f"insert into {self.name.quoted} by name select {declared}{evolved}, _file, _row, {batch} as _batch from kept_rows"
+        )
+        bench.execute(
+            f"insert into {self.quarantine.quoted} by name select * replace ({batch} as _batch) from quarantined"
+        )
         if self._spec.event_time is not None:
-            query = bucket_query(self.name, "_file", "kept_rows", ["_hash"], self._spec.event_time, self._spec.available_at)
+            query = bucket_query(
+                self.name, "_file", "kept_rows", ["_hash"], self._spec.event_time, self._spec.available_at
+            )
             bench.execute(f"insert into wh.ops.buckets by name {query}")
 
     def _note_last_looks(self, bench: Workbench, keeping: Sequence[FileOutcome], errand: Errand) -> None:
         for outcome in keeping:
             landed, before = outcome.landed, errand.known[outcome.landed.file]
-            reason = f"{shortened(outcome.reason, _MOST_REASON)}\n  kept:     {before.rows_read} rows of its earlier content"
+            reason = (
+                f"{shortened(outcome.reason, _MOST_REASON)}\n  kept:     {before.rows_read} rows of its earlier content"
+            )
             bench.execute(
                 "update wh.ops.files set bytes = ?, mtime_ns = ?, status = 'refused', rule = ?, reason = ?, loaded_at = ? "
                 "where asset = ? and file = ?",

@@ -55,7 +55,9 @@ class RawTableAsset(TableAsset):
         for column in contract["columns"].values():
             for words in ("description", "unit", "pii", "max_null_share"):
                 column.pop(words)
-        return fingerprint("raw/2", self.spec.format.model_dump(mode="json"), contract, self.spec.event_time, self.spec.available_at)
+        return fingerprint(
+            "raw/2", self.spec.format.model_dump(mode="json"), contract, self.spec.event_time, self.spec.available_at
+        )
 
     @property
     def checks(self) -> tuple[Check, ...]:

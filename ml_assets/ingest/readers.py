@@ -83,23 +83,39 @@ def _csv_source(relation: str, layout: Layout, row: str | None = None, line: str
     if len(at) < len(layout.header):
         record = f"cast(to_json([{', '.join(f'_c{p}' for p in range(len(layout.header)))}]) as varchar)"
     return Source(
-        relation, tuple(at[header] for header in layout.wanted), tuple(at[header] for header in layout.evolved), record, row, line
+        relation,
+        tuple(at[header] for header in layout.wanted),
+        tuple(at[header] for header in layout.evolved),
+        record,
+        row,
+        line,
     )
 
 
-def _json_source(relation: str, layout: Layout, spec: RawTableSpec, row: str | None = None, line: str | None = None) -> Source:
+def _json_source(
+    relation: str, layout: Layout, spec: RawTableSpec, row: str | None = None, line: str | None = None
+) -> Source:
     wanted = (*layout.wanted, *layout.evolved)
     paths = ", ".join(literal("/" + header.replace("~", "~0").replace("/", "~1")) for header in wanted)
     # Only an object may be searched; anything else makes the engine give up.
     checked = f"select *, case when json_valid(_text) then json_type(_text) = 'OBJECT' else false end as _is_object from {relation}"
-    found = f"(select *, case when _is_object then json_extract_string(_text, [{paths}]) end as _found from ({checked}))"
+    found = (
+        f"(select *, case when _is_object then json_extract_string(_text, [{paths}]) end as _found from ({checked}))"
+    )
     values = ", ".join(
-        f"case when _found[{p}] in ({_missing(spec)}) then null else _found[{p}] end as _c{p}" for p in range(1, len(wanted) + 1)
+        f"case when _found[{p}] in ({_missing(spec)}) then null else _found[{p}] end as _c{p}"
+        for p in range(1, len(wanted) + 1)
     )
     names = [f"_c{p}" for p in range(1, len(wanted) + 1)]
     count = len(layout.wanted)
     return Source(
-        f"(select *, {values} from {found})", tuple(names[:count]), tuple(names[count:]), "_text", row, line, (_NO_OBJECT,)
+        f"(select *, {values} from {found})",
+        tuple(names[:count]),
+        tuple(names[count:]),
+        "_text",
+        row,
+        line,
+        (_NO_OBJECT,),
     )
 
 

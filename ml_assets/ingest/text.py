@@ -162,7 +162,9 @@ class _Survey:
         return TextShape(True, self._ends - self._blanks, plain, self._blanks)
 
 
-def _any_blank(codes: np.ndarray[tuple[int], np.dtype[np.uint8]], positions: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bool:
+def _any_blank(
+    codes: np.ndarray[tuple[int], np.dtype[np.uint8]], positions: np.ndarray[tuple[int], np.dtype[np.intp]]
+) -> bool:
     inside = codes[positions[(positions >= 0) & (positions < len(codes))]]
     return bool(np.any((inside == _SPACE) | (inside == _TAB)))
 

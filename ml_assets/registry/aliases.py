@@ -14,7 +14,8 @@ def version_at(bench: Workbench, model: str, alias: str, moment: datetime | None
     until = "" if moment is None else "and moved_at <= ?"
     values = [model, alias] if moment is None else [model, alias, naive_utc(moment)]
     found = bench.value(
-        f"select version from wh.ops.aliases where model = ? and alias = ? {until} order by moved_at desc, rowid desc limit 1", values
+        f"select version from wh.ops.aliases where model = ? and alias = ? {until} order by moved_at desc, rowid desc limit 1",
+        values,
     )
     return None if found is None else int(found)
 
@@ -35,4 +36,6 @@ def resolve(bench: Workbench, model: str, alias: str, version: int | None) -> in
 def move(bench: Workbench, model: str, alias: str, version: int, *, at: datetime, by: str, reason: str) -> None:
     """Inside a commit: from now on the alias points to `version`. Moving to where it points writes nothing."""
     if version_at(bench, model, alias) != version:
-        bench.execute("insert into wh.ops.aliases values (?, ?, ?, ?, ?, ?)", [model, alias, version, naive_utc(at), by, reason])
+        bench.execute(
+            "insert into wh.ops.aliases values (?, ?, ?, ?, ?, ?)", [model, alias, version, naive_utc(at), by, reason]
+        )

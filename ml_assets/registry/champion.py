@@ -49,7 +49,9 @@ class ChampionAsset(ComputedTable):
         verdict = judge(test_metrics(bench, self.spec.name, version.version), self.spec.gate)
         bench.execute(f"create or replace temp table verdicts ({_COLUMNS})")
         if bench.has_table(self.name):
-            bench.execute(f"insert into verdicts by name select * from {self.name.quoted} where version <> {version.version}")
+            bench.execute(
+                f"insert into verdicts by name select * from {self.name.quoted} where version <> {version.version}"
+            )
         rules = json.dumps([vars(rule) for rule in verdict.rules])
         bench.execute(
             "insert into verdicts values (?, ?, ?, ?, ?, ?)",
@@ -88,7 +90,12 @@ def _verdict_check() -> Check:
     name = "newest_candidate_passed_the_gate"
 
     def judged(scope: CheckScope) -> list[CheckFinding]:
-        rows = scope.bench.rows(f"select version, passed, reasons from {scope.table.quoted} order by version desc limit 1")
-        return [CheckFinding.judged(name, bool(passed), f"version {version}: {reasons}") for version, passed, reasons in rows]
+        rows = scope.bench.rows(
+            f"select version, passed, reasons from {scope.table.quoted} order by version desc limit 1"
+        )
+        return [
+            CheckFinding.judged(name, bool(passed), f"version {version}: {reasons}")
+            for version, passed, reasons in rows
+        ]
 
     return Check(name, "GT002", "The newest candidate holds every gate rule.", judged, "warn")

@@ -32,7 +32,11 @@ class Verdict:
     @property
     def reasons(self) -> str:
         """The rules that did not hold, in words; or that all did."""
-        broken = [f"{rule.rule}: {rule.status} ({rule.value} against {rule.bound})" for rule in self.rules if rule.status != "held"]
+        broken = [
+            f"{rule.rule}: {rule.status} ({rule.value} against {rule.bound})"
+            for rule in self.rules
+            if rule.status != "held"
+        ]
         return "; ".join(broken) or f"all {len(self.rules)} rules held"
 
 

@@ -12,7 +12,13 @@ from ml_assets.warehouse.rules import unique_check, volume_check
 
 def score_checks(spec: ScoredOutputSpec, entity: str, population: TableName) -> tuple[Check, ...]:
     """All checks of `scores.<name>`."""
-    return (unique_check((entity,)), _range_check(), _coverage_check(spec, entity, population), _spread_check(), volume_check(VolumeSpec()))
+    return (
+        unique_check((entity,)),
+        _range_check(),
+        _coverage_check(spec, entity, population),
+        _spread_check(),
+        volume_check(VolumeSpec()),
+    )
 
 
 def _range_check() -> Check:
@@ -66,7 +72,9 @@ def _spread_check() -> Check:
     name = "scores_tell_entities_apart"
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
-        counted = scope.grouped({"values": "count(distinct score)", "spread": "stddev_pop(score)", "mean": "avg(score)"})
+        counted = scope.grouped(
+            {"values": "count(distinct score)", "spread": "stddev_pop(score)", "mean": "avg(score)"}
+        )
         return [
             CheckFinding.judged(
                 name, row["values"] > 1 or row["rows"] == 1, f"mean {row['mean']:.3f}, spread {row['spread']:.3f}, {row['values']} values",

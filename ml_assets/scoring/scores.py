@@ -79,10 +79,15 @@ class ScoresAsset(ComputedTable):
 
     def _says_the_same(self, before: ManifestRow, read: Mapping[str, str]) -> bool:
         """Whether only the version has changed since these scores were made."""
-        return before.logic == self.logic and {name: content for name, content in before.inputs.items() if name != _VERSION} == read
+        return (
+            before.logic == self.logic
+            and {name: content for name, content in before.inputs.items() if name != _VERSION} == read
+        )
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
-        version = load_version(bench, self.model.name, resolve(bench, self.model.name, self.spec.alias, self.spec.version))
+        version = load_version(
+            bench, self.model.name, resolve(bench, self.model.name, self.spec.alias, self.spec.version)
+        )
         moments = ", ".join(f"timestamp {literal(key)}" for key in partitions)
         base = f"(select * from {self.population.quoted} where snapshot in ({moments}))"
         entity = quoted(self.model.entity)

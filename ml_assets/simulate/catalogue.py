@@ -30,9 +30,7 @@ _PRICE_WEIGHTS = (
 )  # fmt: skip
 DEAR_PRICE = 2.5
 # Quantities and how often, for products cheaper than DEAR_PRICE and for the others.
-_QUANTITIES = np.array(
-    [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 25, 36, 48, 72, 96, 100, 144, 200, 432, 1000]
-)
+_QUANTITIES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 25, 36, 48, 72, 96, 100, 144, 200, 432, 1000])
 _CHEAP = (22, 15, 7, 6, 2.8, 6, 2.5, 7, 17, 1.2, 1.4, 7, 1.5, 0.9, 1.9, 0.6, 0.5, 0.5, 0.4, 0.2, 0.06, 0.02)
 _DEAR = (
     46,

@@ -108,9 +108,7 @@ def write_shop(
     for closed days too.
     """
     if file_format not in get_args(FileFormat):
-        raise SimulationError(
-            "unknown file format", expected=" or ".join(get_args(FileFormat)), got=file_format
-        )
+        raise SimulationError("unknown file format", expected=" or ".join(get_args(FileFormat)), got=file_format)
     start = _index_of(spec, since)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -151,9 +149,7 @@ def _encoded(rows: pl.DataFrame, file_format: FileFormat) -> bytes:
     rows.write_csv(buffer, datetime_format="%Y-%m-%d %H:%M:%S")
     if file_format == "csv":
         return buffer.getvalue()
-    return gzip.compress(
-        buffer.getvalue(), _GZIP_LEVEL, mtime=0
-    )  # without mtime the time of writing would be in it
+    return gzip.compress(buffer.getvalue(), _GZIP_LEVEL, mtime=0)  # without mtime the time of writing would be in it
 
 
 def _write_whole(path: Path, content: bytes) -> int:

@@ -76,9 +76,7 @@ def ledger_of(spec: ShopSpec, time: OperatingTime) -> Ledger:
     )
     parts = [purchases, _returns(spec, purchases, time.end), *_anonymous(spec, purchases, time)]
     order = np.argsort(np.concatenate([part.times for part in parts]), kind="stable")
-    return Ledger(
-        *(np.concatenate([getattr(part, field.name) for part in parts])[order] for field in fields(Ledger))
-    )
+    return Ledger(*(np.concatenate([getattr(part, field.name) for part in parts])[order] for field in fields(Ledger)))
 
 
 def basket_sizes(spec: ShopSpec, keys: Bits) -> Int32s:

@@ -60,9 +60,7 @@ def population(spec: ShopSpec, end: float) -> Customers:
     joined = np.empty(len(keys))
     joined[:rushing] = -np.log1p(-chance[:rushing]) * spec.opening_days
     joined[rushing:] = (np.arange(steady) + chance[rushing:]) / max(pace, 1e-300)
-    rates = (
-        special.gammaincinv(spec.purchase_rate_shape, uniforms(keys, Purpose.RATE)) / spec.purchase_rate_scale
-    )
+    rates = special.gammaincinv(spec.purchase_rate_shape, uniforms(keys, Purpose.RATE)) / spec.purchase_rate_scale
     drop_outs = special.betaincinv(spec.drop_out_a, spec.drop_out_b, uniforms(keys, Purpose.DROP_OUT_CHANCE))
     return Customers(keys, joined, np.asarray(rates), np.asarray(drop_outs))
 

@@ -47,9 +47,7 @@ class ShopSpec(BaseModel):
     opening_share: float = Field(
         default=0.25, ge=0.0, le=1.0, description="Share of customers who join in the rush after the opening."
     )
-    opening_days: Positive = Field(
-        default=25.0, description="Mean operating days from opening to joining, for those."
-    )
+    opening_days: Positive = Field(default=25.0, description="Mean operating days from opening to joining, for those.")
 
     purchase_rate_shape: Positive = Field(
         default=0.9, description="r: shape of the gamma distribution of purchase rates over customers."
@@ -75,34 +73,26 @@ class ShopSpec(BaseModel):
     season_amplitude: float = Field(
         default=0.2, ge=0.0, lt=1.0, description="Height of the yearly wave as a share of the mean trade."
     )
-    season_peak_day: int = Field(
-        default=315, ge=1, le=366, description="Day of the year on which the wave is highest."
-    )
+    season_peak_day: int = Field(default=315, ge=1, le=366, description="Day of the year on which the wave is highest.")
     closed_from: tuple[int, int] = Field(
         default=(12, 24),
         description="Month and day on which the yearly closing begins; never if it equals reopened_on.",
     )
-    reopened_on: tuple[int, int] = Field(
-        default=(1, 4), description="Month and day of the first trading day after it."
-    )
+    reopened_on: tuple[int, int] = Field(default=(1, 4), description="Month and day of the first trading day after it.")
 
     products: int = Field(default=4000, ge=10, le=20_000, description="Products in the catalogue.")
     mean_basket_lines: float = Field(default=21.5, ge=1.0, le=200.0, description="Mean lines of a purchase.")
     basket_spread: float = Field(
         default=0.9, ge=0.0, le=2.0, description="Standard deviation of the logarithm of lines of a purchase."
     )
-    guest_share: Share = Field(
-        default=0.25, description="Share of purchases, and so of rows, without CustomerID."
-    )
+    guest_share: Share = Field(default=0.25, description="Share of purchases, and so of rows, without CustomerID.")
     return_share: Share = Field(
         default=0.2, description="Share of customers' purchases of which something is returned."
     )
     mean_return_lines: float = Field(
         default=2.4, ge=1.0, le=50.0, description="Mean lines of a return, before its basket limits it."
     )
-    mean_return_delay: Positive = Field(
-        default=15.0, description="Mean operating days from a purchase to its return."
-    )
+    mean_return_delay: Positive = Field(default=15.0, description="Mean operating days from a purchase to its return.")
     repeated_share: Share = Field(
         default=0.01, description="Share of rows written a second time, right after the first."
     )
@@ -114,9 +104,7 @@ class ShopSpec(BaseModel):
         default=0.00002,
         description="Share of rows that adjust a bad debt: invoices A..., huge price of either sign.",
     )
-    absurd_price_share: Share = Field(
-        default=0.00004, description="Share of rows booked by hand at an absurd price."
-    )
+    absurd_price_share: Share = Field(default=0.00004, description="Share of rows booked by hand at an absurd price.")
 
     @model_validator(mode="after")
     def _trades_at_some_time(self) -> Self:
@@ -146,9 +134,7 @@ class ShopSpec(BaseModel):
         return cls(first_day=last_day - timedelta(days=days - 1), days=days, **fields)
 
     @classmethod
-    def of_rows(
-        cls, rows: int, *, last_day: date | None = None, days: int = DEFAULT_DAYS, **fields: Any
-    ) -> Self:
+    def of_rows(cls, rows: int, *, last_day: date | None = None, days: int = DEFAULT_DAYS, **fields: Any) -> Self:
         """A shop of about `rows` rows (within 10 %), got by choosing `customers`; other fields as given.
 
         Without `last_day` it begins on the default first day.

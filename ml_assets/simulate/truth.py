@@ -37,9 +37,7 @@ def alive_probability(spec: ShopSpec, repeats: Ints, recency: Floats, age: Float
     return np.asarray(special.expit(-log_odds_left))
 
 
-def purchase_probability(
-    spec: ShopSpec, repeats: Ints, recency: Floats, age: Floats, horizon: float
-) -> Floats:
+def purchase_probability(spec: ShopSpec, repeats: Ints, recency: Floats, age: Floats, horizon: float) -> Floats:
     """P(at least one purchase in the next `horizon` operating days | x, t_x, T), as in `alive_probability`.
 
     If they are still a customer, lambda ~ Gamma(r+x, alpha+T), so P(none) = ((alpha+T)/(alpha+T+h))^(r+x).
@@ -119,9 +117,7 @@ class ShopTruth:
         """Customers known at the snapshot, the position of each one's last purchase before it, its operating
         time."""
         now = self._at(snapshot, "snapshot")
-        counts = np.bincount(
-            self._bought.customers[self._bought.times < now], minlength=len(self._people.keys)
-        )
+        counts = np.bincount(self._bought.customers[self._bought.times < now], minlength=len(self._people.keys))
         who = np.flatnonzero(counts)
         return who, self._bought.starts[who] + counts[who] - 1, now
 

@@ -66,7 +66,9 @@ class ColumnSpec(Spec):
                 raise ValueError(f"pattern {value!r} is not a regular expression: {problem}") from problem
             unknown = _NOT_IN_RE2.search(value)
             if unknown:
-                raise ValueError(f"pattern {value!r} uses {unknown.group()!r}: look-around and back references are not supported (RE2)")
+                raise ValueError(
+                    f"pattern {value!r} uses {unknown.group()!r}: look-around and back references are not supported (RE2)"
+                )
         return value
 
     @field_validator("format")
@@ -75,7 +77,9 @@ class ColumnSpec(Spec):
         if value is not None:
             unknown = [f"%{letter}" for letter in re.findall(r"%-?(.?)", value) if letter not in _DIRECTIVES]
             if unknown:
-                raise ValueError(f"format {value!r} has unknown directives {unknown}: write it as for strptime, such as '%d/%m/%Y %H:%M'")
+                raise ValueError(
+                    f"format {value!r} has unknown directives {unknown}: write it as for strptime, such as '%d/%m/%Y %H:%M'"
+                )
             if not re.search(r"%-?[YycxG]", value):
                 raise ValueError(f"format {value!r} reads no year: write it as for strptime, such as '%d/%m/%Y %H:%M'")
         return value
@@ -102,7 +106,9 @@ class ColumnSpec(Spec):
         wanted: type = str if self.type == "string" else int
         wrong = [value for value in self.allowed if not isinstance(value, wanted) or isinstance(value, bool)]
         if wrong:
-            how = "quote them (YAML takes NO for false and 007 for a number)" if wanted is str else "write whole numbers"
+            how = (
+                "quote them (YAML takes NO for false and 007 for a number)" if wanted is str else "write whole numbers"
+            )
             raise ValueError(f"allowed values {wrong} are no {self.type}s: {how}")
 
     def _comparable(self, word: str, bound: float | str | None) -> float | None:
@@ -120,7 +126,9 @@ class ColumnSpec(Spec):
         try:
             moment = datetime.fromisoformat(bound)
         except ValueError as problem:
-            raise ValueError(f"{word} {bound!r} is not a {self.type}: write '2011-01-31' or '2011-01-31 08:26:00'") from problem
+            raise ValueError(
+                f"{word} {bound!r} is not a {self.type}: write '2011-01-31' or '2011-01-31 08:26:00'"
+            ) from problem
         if moment.tzinfo is not None or (self.type == "date" and len(bound) > len("2011-01-31")):
             raise ValueError(f"{word} {bound!r} must be a {self.type} without a zone: write '2011-01-31', in UTC")
         return moment.replace(tzinfo=UTC).timestamp()
@@ -163,7 +171,9 @@ class ContractSpec(Spec):
             raise ValueError(f"column names must not begin with an underscore (provenance columns do): {reserved}")
         odd = [name for name in self.columns if not _COLUMN_NAME.fullmatch(name)]
         if odd:
-            raise ValueError(f"column names {odd}: use letters, digits and underscores, and give the file's header as `source`")
+            raise ValueError(
+                f"column names {odd}: use letters, digits and underscores, and give the file's header as `source`"
+            )
         alike = sorted({n for n in self.columns if [c.casefold() for c in self.columns].count(n.casefold()) > 1})
         if alike:
             raise ValueError(f"column names {alike} differ in case only, which SQL does not tell apart")

@@ -85,10 +85,14 @@ class ScoredOutputSpec(Described):
     """`scores.<name>`: one score an entity and snapshot, by the version an alias pointed to when it was made."""
 
     model: str = Field(description="Name of the model.")
-    alias: Literal["champion", "challenger"] = Field(default="champion", description="Alias that is resolved when scoring.")
+    alias: Literal["champion", "challenger"] = Field(
+        default="champion", description="Alias that is resolved when scoring."
+    )
     version: int | None = Field(default=None, ge=1, description="Pinned version; overrides the alias.")
     snapshots: SnapshotSpec = Field(description="For which instants scores are made.")
-    min_coverage: float = Field(default=1.0, ge=0, le=1, description="Least share of the population that must be scored.")
+    min_coverage: float = Field(
+        default=1.0, ge=0, le=1, description="Least share of the population that must be scored."
+    )
 
     @property
     def reference(self) -> str:

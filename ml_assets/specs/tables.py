@@ -44,7 +44,6 @@ class CsvFormat(Spec):
     encoding: Literal["utf-8", "latin-1", "utf-16"] = Field(default="utf-8", description="Text encoding.")
     decimal: Literal[".", ","] = Field(default=".", description="Decimal separator of numbers.")
 
-
     @model_validator(mode="after")
     def _marks_can_be_told_apart(self) -> CsvFormat:
         for word, mark in (("delimiter", self.delimiter), ("quote", self.quote)):
@@ -81,7 +80,9 @@ class ReferenceSpec(Spec):
     @model_validator(mode="after")
     def _columns_pair_up(self) -> ReferenceSpec:
         if self.to_columns and len(self.to_columns) != len(self.columns):
-            raise ValueError(f"columns {list(self.columns)} and to_columns {list(self.to_columns)} differ in number: name one for one")
+            raise ValueError(
+                f"columns {list(self.columns)} and to_columns {list(self.to_columns)} differ in number: name one for one"
+            )
         if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", self.to):
             raise ValueError(f"to {self.to!r} names no table: write schema.table, such as raw.products")
         return self
@@ -90,7 +91,9 @@ class ReferenceSpec(Spec):
 class VolumeSpec(Spec):
     """Row count of the newest period against the table's own history."""
 
-    history: int = Field(default=28, ge=4, description="How many earlier periods (trading days, partitions) to compare.")
+    history: int = Field(
+        default=28, ge=4, description="How many earlier periods (trading days, partitions) to compare."
+    )
     tolerance: float = Field(
         default=6.0, gt=0, description="Allowed distance from the median in robust standard deviations of log rows."
     )

@@ -16,7 +16,9 @@ KEY_FORMAT = "%Y-%m-%d"
 
 def _valid_span(value: str) -> str:
     if not _SPAN.fullmatch(value):
-        raise ValueError(f"{value!r} is not a span: write a whole number and minutes, hours, days or weeks, as '30 days'")
+        raise ValueError(
+            f"{value!r} is not a span: write a whole number and minutes, hours, days or weeks, as '30 days'"
+        )
     return value
 
 

@@ -52,12 +52,16 @@ class OneRule:
     @classmethod
     def fit(cls, matrix: Matrix, label: Vector, features: tuple[str, ...]) -> OneRule:
         """Choose by the log loss of the binned shares on the training rows; the first of equal features."""
-        candidates = (_rule_of(matrix[:, position], label, feature, position) for position, feature in enumerate(features))
+        candidates = (
+            _rule_of(matrix[:, position], label, feature, position) for position, feature in enumerate(features)
+        )
         return min(candidates, key=lambda found: found[0])[1]
 
     def predict(self, matrix: Matrix) -> Vector:
         values = matrix[:, self.position]
-        found = np.asarray(self.shares)[np.searchsorted(np.asarray(self.edges), values, side="left").clip(0, len(self.edges))]
+        found = np.asarray(self.shares)[
+            np.searchsorted(np.asarray(self.edges), values, side="left").clip(0, len(self.edges))
+        ]
         return np.where(np.isnan(values), self.missing_share, found)
 
     def to_json(self) -> dict[str, Any]:
@@ -77,4 +81,6 @@ def _rule_of(values: Vector, label: Vector, feature: str, position: int) -> tupl
     count, positive = np.diff(ends), np.diff(positives[ends])
     shares = (positive + 1) / (count + 2)
     loss = -np.sum(positive * np.log(shares) + (count - positive) * np.log1p(-shares)) / len(values)
-    return float(loss), OneRule(feature, position, tuple(edges.tolist()), tuple(shares[:-1].tolist()), float(shares[-1]))
+    return float(loss), OneRule(
+        feature, position, tuple(edges.tolist()), tuple(shares[:-1].tolist()), float(shares[-1])
+    )

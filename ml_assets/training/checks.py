@@ -68,9 +68,16 @@ def _contract_check(contracts: Mapping[str, ColumnSpec]) -> Check:
         columns = ", ".join(quoted(column) for column in contracts)
         rows = arrow_rows(scope.bench, f"select {columns} from {scope.table.quoted}")
         found = violations(rows, contracts)
-        said = "; ".join(str(violation) for violation in found) or f"{rows.num_rows} rows hold the contracts of {len(contracts)} features"
+        said = (
+            "; ".join(str(violation) for violation in found)
+            or f"{rows.num_rows} rows hold the contracts of {len(contracts)} features"
+        )
         evidence = [{**violation._asdict(), "examples": ", ".join(violation.examples)} for violation in found]
-        return [CheckFinding.judged(name, not found, said, numbers={"broken_rules": len(found)}, evidence=evidence[:MAX_EVIDENCE_ROWS])]
+        return [
+            CheckFinding.judged(
+                name, not found, said, numbers={"broken_rules": len(found)}, evidence=evidence[:MAX_EVIDENCE_ROWS]
+            )
+        ]
 
     description = "What a model learns from has the types, bounds and presence that the feature sets declare."
     return Check(name, "TR003", description, judge, blocking=True)

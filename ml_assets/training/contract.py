@@ -116,7 +116,9 @@ def _finite(data: Any) -> Any:
 
 def _grouped(cases: pl.DataFrame) -> list[Violation]:
     found: dict[tuple[str, str], list[tuple[object, object]]] = {}
-    for case, context, column, check, index in cases.select("failure_case", "schema_context", "column", "check", "index").rows():
+    for case, context, column, check, index in cases.select(
+        "failure_case", "schema_context", "column", "check", "index"
+    ).rows():
         missing = context == "DataFrameSchema"
         found.setdefault((case if missing else column, str(check)), []).append((case, index))
     return [

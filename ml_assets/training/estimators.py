@@ -65,12 +65,20 @@ def fit_lightgbm(
 ) -> tuple[Boosted, dict[str, int]]:
     """Train on `learnt`; where `searched` (train, validation) is given, with the number of rounds found on validation."""
     refuse_parameters(spec.parameters, _RESERVED, place)
-    parameters = {"objective": "binary", "metric": "binary_logloss", **spec.parameters, **_DETERMINISTIC, "seed": spec.seed}
+    parameters = {
+        "objective": "binary",
+        "metric": "binary_logloss",
+        **spec.parameters,
+        **_DETERMINISTIC,
+        "seed": spec.seed,
+    }
     rounds = spec.max_rounds
     if searched is not None:
         train, validation = searched
         patience = spec.early_stopping_rounds or rounds
-        found = train_trees(train, parameters, rounds, categorical=categorical, validation=validation, patience=patience)
+        found = train_trees(
+            train, parameters, rounds, categorical=categorical, validation=validation, patience=patience
+        )
         if train is learnt:
             return Boosted(found.text), {"rounds": found.rounds}
         rounds = found.rounds
@@ -84,7 +92,9 @@ def estimator_from_json(data: Mapping[str, Any]) -> Estimator:
     if kind == "constant":
         return Constant(data["share"])
     if kind == "one_rule":
-        return OneRule(data["feature"], data["position"], tuple(data["edges"]), tuple(data["shares"]), data["missing_share"])
+        return OneRule(
+            data["feature"], data["position"], tuple(data["edges"]), tuple(data["shares"]), data["missing_share"]
+        )
     if kind == "linear":
         return Linear(tuple(data["plan"]), tuple(data["coefficients"]), data["intercept"])
     if kind == "lightgbm":

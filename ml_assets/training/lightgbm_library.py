@@ -97,7 +97,13 @@ class Trees:
     def gains(self) -> Floats:
         """Total gain of the splits on each feature, shape (n_features,)."""
         found = np.empty(self.features, dtype=np.float64)
-        _call("LGBM_BoosterFeatureImportance", self._booster.value, ctypes.c_int(_WHOLE), ctypes.c_int(_GAIN), _pointer(found))
+        _call(
+            "LGBM_BoosterFeatureImportance",
+            self._booster.value,
+            ctypes.c_int(_WHOLE),
+            ctypes.c_int(_GAIN),
+            _pointer(found),
+        )
         return found
 
     def _predicted(self, matrix: Floats, kind: int, size: int) -> Floats:
@@ -181,7 +187,9 @@ def _call(function: str, *arguments: Any) -> None:
     library = _library()
     if getattr(library, function)(*arguments) != 0:
         problem = library.LGBM_GetLastError().decode(errors="replace")
-        raise TrainingError(f"LightGBM refused {function.removeprefix('LGBM_')}", expected="valid rows and parameters", got=problem)
+        raise TrainingError(
+            f"LightGBM refused {function.removeprefix('LGBM_')}", expected="valid rows and parameters", got=problem
+        )
 
 
 def _dataset(rows: tuple[Floats, Floats], text: bytes, reference: _Handle | None) -> _Handle:
@@ -192,7 +200,9 @@ def _dataset(rows: tuple[Floats, Floats], text: bytes, reference: _Handle | None
     # Positions as names: the library refuses some characters that a column may have; the encoder keeps the real names.
     names = (ctypes.c_char_p * matrix.shape[1])(*(f"f{position}".encode() for position in range(matrix.shape[1])))
     _call("LGBM_DatasetSetFeatureNames", data.value, names, ctypes.c_int(matrix.shape[1]))
-    _call("LGBM_DatasetSetField", data.value, b"label", _pointer(label), ctypes.c_int(len(label)), ctypes.c_int(_FLOAT32))
+    _call(
+        "LGBM_DatasetSetField", data.value, b"label", _pointer(label), ctypes.c_int(len(label)), ctypes.c_int(_FLOAT32)
+    )
     return data
 
 
@@ -200,7 +210,16 @@ def _saved(booster: _Handle, rounds: int) -> str:
     length = ctypes.c_int64(0)
 
     def save(size: ctypes.c_int64, buffer: Any) -> None:
-        _call("LGBM_BoosterSaveModelToString", booster.value, ctypes.c_int(0), ctypes.c_int(rounds), ctypes.c_int(0), size, ctypes.byref(length), buffer)
+        _call(
+            "LGBM_BoosterSaveModelToString",
+            booster.value,
+            ctypes.c_int(0),
+            ctypes.c_int(rounds),
+            ctypes.c_int(0),
+            size,
+            ctypes.byref(length),
+            buffer,
+        )
 
     save(ctypes.c_int64(0), None)
     buffer = ctypes.create_string_buffer(length.value)
@@ -213,7 +232,13 @@ def _matrix_arguments(matrix: Floats) -> tuple[Any, ...]:
     if not (matrix.dtype == np.float64 and (matrix.flags.c_contiguous or matrix.flags.f_contiguous)):
         raise ValueError(f"a contiguous float64 matrix is needed, got {matrix.dtype} with strides {matrix.strides}")
     rows, columns = matrix.shape
-    return (_pointer(matrix), ctypes.c_int(_FLOAT64), ctypes.c_int32(rows), ctypes.c_int32(columns), ctypes.c_int(matrix.flags.c_contiguous))
+    return (
+        _pointer(matrix),
+        ctypes.c_int(_FLOAT64),
+        ctypes.c_int32(rows),
+        ctypes.c_int32(columns),
+        ctypes.c_int(matrix.flags.c_contiguous),
+    )
 
 
 def _pointer(values: npt.NDArray[Any]) -> ctypes.c_void_p:

@@ -61,10 +61,14 @@ def fit_logistic(design: Matrix, label: Vector, ridge: float) -> Vector:
     the objective does not rise. scikit-learn's `C` is 1 / ridge.
     """
     if not 0 < label.sum() < len(label):
-        raise TrainingError("a linear baseline needs both classes", expected="labels 0 and 1", got=f"{len(label)} equal labels")
+        raise TrainingError(
+            "a linear baseline needs both classes", expected="labels 0 and 1", got=f"{len(label)} equal labels"
+        )
     # One thread: on matrices this narrow more of them gain nothing, and where cores are shared they wait for each other.
     with threadpool_limits(1, "blas"):
-        return _newton(np.column_stack([np.ones(len(label)), design]), label, np.r_[0.0, np.full(design.shape[1], ridge)])
+        return _newton(
+            np.column_stack([np.ones(len(label)), design]), label, np.r_[0.0, np.full(design.shape[1], ridge)]
+        )
 
 
 def _newton(full: Matrix, label: Vector, penalty: Vector) -> Vector:
@@ -76,7 +80,9 @@ def _newton(full: Matrix, label: Vector, penalty: Vector) -> Vector:
         slope = full.T @ (probability - label) + penalty * weights
         curvature = full.T @ (full * (probability * (1 - probability))[:, None])
         step = np.linalg.solve(curvature + np.diag(penalty), slope)
-        while (next_loss := _objective(full @ (weights - step), label, weights - step, penalty)) > loss + _SMALL_STEP * abs(loss):
+        while (
+            next_loss := _objective(full @ (weights - step), label, weights - step, penalty)
+        ) > loss + _SMALL_STEP * abs(loss):
             step /= 2
         weights, loss = weights - step, next_loss
         if np.abs(step).max() < _SMALL_STEP:

@@ -73,7 +73,10 @@ class Encoder:
         return [position for position, name in enumerate(self.features) if name in self.categories]
 
     def to_json(self) -> dict[str, Any]:
-        return {"features": list(self.features), "categories": {name: list(found) for name, found in self.categories.items()}}
+        return {
+            "features": list(self.features),
+            "categories": {name: list(found) for name, found in self.categories.items()},
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Encoder:
@@ -87,7 +90,9 @@ def arrow_rows(bench: Workbench, sql: str) -> pa.Table:
     if not any(pa.types.is_decimal(field.type) for field in table.schema):
         return table
     return table.cast(
-        pa.schema([pa.field(field.name, pa.float64()) if pa.types.is_decimal(field.type) else field for field in table.schema])
+        pa.schema(
+            [pa.field(field.name, pa.float64()) if pa.types.is_decimal(field.type) else field for field in table.schema]
+        )
     )
 
 

@@ -29,7 +29,9 @@ from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
 
 _PACKAGES = ("lightgbm", "numpy", "duckdb", "pyarrow")
-VERSION_COLUMNS = "version integer, package_sha256 varchar, trained_at timestamp, manifest json, files map(varchar, varchar)"
+VERSION_COLUMNS = (
+    "version integer, package_sha256 varchar, trained_at timestamp, manifest json, files map(varchar, varchar)"
+)
 
 
 class ModelAsset(ComputedTable):
@@ -79,7 +81,14 @@ class ModelAsset(ComputedTable):
             bench.execute(f"insert into versions by name select * from {self.name.quoted}")
         bench.execute(
             "insert into versions values (?, ?, ?, ?, map(?, ?))",
-            [number, sha, naive_utc(context.now), json.dumps(manifest, sort_keys=True), list(files), list(files.values())],
+            [
+                number,
+                sha,
+                naive_utc(context.now),
+                json.dumps(manifest, sort_keys=True),
+                list(files),
+                list(files.values()),
+            ],
         )
         return Staged("(select * from versions order by version)", {"version": number, "package": sha, **facts})
 
@@ -98,7 +107,11 @@ class ModelAsset(ComputedTable):
         categorical = encoder.categorical_positions
         candidate, facts = fit_lightgbm(learnt, self.spec.estimator, categorical, searched=searched, place=self.place)
         rule = OneRule.fit(*learnt, features)
-        baselines: dict[str, Estimator] = {"constant": Constant.fit(learnt[1]), "one_rule": rule, "linear": Linear.fit(*learnt, categorical)}
+        baselines: dict[str, Estimator] = {
+            "constant": Constant.fit(learnt[1]),
+            "one_rule": rule,
+            "linear": Linear.fit(*learnt, categorical),
+        }
         return Package(encoder, {CANDIDATE: candidate, **baselines}), {
             **facts, "features": len(features), "rows_trained_on": len(learnt[1]), "rule_feature": rule.feature,
         }  # fmt: skip

@@ -31,14 +31,17 @@ def _package_check(spec: ModelSpec) -> Check:
             return [CheckFinding(name, "failed", str(problem))]
         training = TableName("training", spec.name)
         rows = arrow_rows(
-            scope.bench, f"select * from {training.quoted} where part = 'test' order by snapshot, {quoted(spec.entity)} limit {_SAMPLE_ROWS}"
+            scope.bench,
+            f"select * from {training.quoted} where part = 'test' order by snapshot, {quoted(spec.entity)} limit {_SAMPLE_ROWS}",
         )
         matrix, _ = version.package.encoder.encode(rows)
         wrong = {
             estimator: int(np.sum(~((p := version.package.predict(matrix, estimator)) >= 0) | ~(p <= 1)))
             for estimator in version.package.estimators
         }
-        said = f"{version}: {len(matrix)} rows answered by {len(wrong)} estimators, {sum(wrong.values())} outside [0, 1]"
+        said = (
+            f"{version}: {len(matrix)} rows answered by {len(wrong)} estimators, {sum(wrong.values())} outside [0, 1]"
+        )
         return [CheckFinding.judged(name, sum(wrong.values()) == 0, said, numbers={"rows": len(matrix), **wrong})]
 
     return Check(name, "MD001", "The newest package matches its hashes and gives probabilities.", judge, blocking=True)

@@ -52,6 +52,8 @@ def load_package(files: Mapping[str, str], manifest: Mapping[str, Any], *, versi
             got=f"differing: {', '.join(wrong)}", remedy="restore the warehouse from a backup, or train a new version",
         )  # fmt: skip
     estimators = {
-        name.removesuffix(".json"): estimator_from_json(json.loads(text)) for name, text in files.items() if name != "encoder.json"
+        name.removesuffix(".json"): estimator_from_json(json.loads(text))
+        for name, text in files.items()
+        if name != "encoder.json"
     }
     return Package(Encoder.from_json(json.loads(files["encoder.json"])), estimators)

@@ -40,10 +40,18 @@ def plan_split(labelled: Sequence[str], spec: TimeSplitSpec, horizon: timedelta,
     embargo = max(span_length(spec.embargo) if spec.embargo else horizon, horizon)
     keys = sorted(labelled)
     test = keys[-spec.test_snapshots :]
-    before_test = [key for key in keys if key < test[0] and snapshot_time(key) + embargo <= snapshot_time(test[0])] if test else []
+    before_test = (
+        [key for key in keys if key < test[0] and snapshot_time(key) + embargo <= snapshot_time(test[0])]
+        if test
+        else []
+    )
     validation = before_test[-spec.validation_snapshots :]
     train = (
-        [key for key in before_test if key < validation[0] and snapshot_time(key) + embargo <= snapshot_time(validation[0])]
+        [
+            key
+            for key in before_test
+            if key < validation[0] and snapshot_time(key) + embargo <= snapshot_time(validation[0])
+        ]
         if validation
         else []
     )

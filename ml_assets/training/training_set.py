@@ -59,7 +59,10 @@ class TrainingSetAsset(ComputedTable):
     @property
     def logic(self) -> str:
         return fingerprint(
-            "training/1", self.spec.split.model_dump(mode="json"), feature_columns(self.spec, self.sets), self.spec.label.horizon
+            "training/1",
+            self.spec.split.model_dump(mode="json"),
+            feature_columns(self.spec, self.sets),
+            self.spec.label.horizon,
         )
 
     def due(self, before: ManifestRow | None, context: RunContext) -> bool:
@@ -106,11 +109,17 @@ class TrainingSetAsset(ComputedTable):
             f"create or replace temp table training_rows as {joined_features(self.spec, self.sets, base)} order by b.snapshot, b.{entity}"
         )
         counts = {
-            f"{part}_rows": rows for part, rows in bench.rows("select part, count(*) from training_rows group by 1 order by 1")
+            f"{part}_rows": rows
+            for part, rows in bench.rows("select part, count(*) from training_rows group by 1 order by 1")
         }
         spans = {
             f"{part}_snapshots": f"{keys[0]} … {keys[-1]} ({len(keys)})"
-            for part, keys in (("train", plan.train), ("validation", plan.validation), ("test", plan.test), ("embargo", plan.embargoed))
+            for part, keys in (
+                ("train", plan.train),
+                ("validation", plan.validation),
+                ("test", plan.test),
+                ("embargo", plan.embargoed),
+            )
             if keys
         }
         return Staged("training_rows", {**counts, **spans, "embargo_days": plan.embargo.days})

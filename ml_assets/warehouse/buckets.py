@@ -19,7 +19,9 @@ _HOUR = timedelta(hours=1)
 _BEGINNING, _END = datetime(1, 1, 1), datetime(9999, 12, 31)  # noqa: DTZ001
 
 
-def bucket_query(name: TableName, part: str, relation: str, columns: list[str], event: str, available: str | None) -> str:
+def bucket_query(
+    name: TableName, part: str, relation: str, columns: list[str], event: str, available: str | None
+) -> str:
     """SQL for the bucket rows of `relation`; `part` tells apart pieces that are replaced one by one."""
     # Rounded up: rows of 23:20 and of 00:00 are known at midnight, those of 00:01 are not.
     available_at = f"date_trunc('hour', {quoted(available or event)} - interval 1 microsecond) + interval 1 hour"

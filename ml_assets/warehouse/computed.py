@@ -106,7 +106,9 @@ class ComputedTable(TableAsset):
         record(
             bench,
             [
-                ManifestRow(str(self.name), key, needed[key], self.logic, *contents[key], batch, context.now, seconds, reason)
+                ManifestRow(
+                    str(self.name), key, needed[key], self.logic, *contents[key], batch, context.now, seconds, reason
+                )
                 for key, reason in reasons.items()
             ],
         )

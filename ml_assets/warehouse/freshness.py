@@ -85,4 +85,10 @@ def freshness_check(freshness: FreshnessSpec, calendar: CalendarSpec, event_time
             )
         ]  # fmt: skip
 
-    return Check(name, "FR001", f"The newest event is at most {freshness.max_age} of trading time old.", judge, freshness.severity)
+    return Check(
+        name,
+        "FR001",
+        f"The newest event is at most {freshness.max_age} of trading time old.",
+        judge,
+        freshness.severity,
+    )

@@ -131,7 +131,9 @@ def insert_rows(bench: Workbench, table: str, rows: Sequence[Sequence[object]]) 
     """Inside a commit: insert or replace rows of a book (`ops.…`), in one statement rather than one a row."""
     if rows:
         unnested = ", ".join("unnest(?)" for _ in rows[0])
-        bench.execute(f"insert or replace into wh.{table} select {unnested}", [list(column) for column in zip(*rows, strict=True)])
+        bench.execute(
+            f"insert or replace into wh.{table} select {unnested}", [list(column) for column in zip(*rows, strict=True)]
+        )
 
 
 def correct_contents(bench: Workbench, name: TableName, contents: Mapping[str, tuple[int, str]]) -> None:
@@ -140,5 +142,10 @@ def correct_contents(bench: Workbench, name: TableName, contents: Mapping[str, t
         "update wh.ops.manifest set rows = n.rows, content = n.content from "
         "(select unnest(?) as partition, unnest(?) as rows, unnest(?) as content) n "
         "where asset = ? and manifest.partition = n.partition",
-        [list(contents), [rows for rows, _ in contents.values()], [content for _, content in contents.values()], str(name)],
+        [
+            list(contents),
+            [rows for rows, _ in contents.values()],
+            [content for _, content in contents.values()],
+            str(name),
+        ],
     )

@@ -52,7 +52,9 @@ def column_rules(columns: Mapping[str, ColumnSpec]) -> list[RowRule]:
             values = ", ".join(f"cast({literal(str(value))} as {spec.duckdb_type})" for value in spec.allowed)
             found.append(("allowed", f"{column} not in ({values})", f"one of {list(spec.allowed)}"))
         if spec.max_length is not None:
-            found.append(("max_length", f"length({column}) > {spec.max_length}", f"at most {spec.max_length} characters"))
+            found.append(
+                ("max_length", f"length({column}) > {spec.max_length}", f"at most {spec.max_length} characters")
+            )
         if spec.type == "float":
             found.append(("finite", f"isinf({column}) or isnan({column})", "a finite number"))
         rules += [RowRule(rule, name, bad, expected, spec.severity) for rule, bad, expected in found]
@@ -127,7 +129,9 @@ def null_share_check(limits: Mapping[str, float], soft: frozenset[str] = frozens
         return findings
 
     listed = ", ".join(f"{c} ≤ {limit:.0%}" for c, limit in limits.items())
-    return Check(name, "DQ003", f"Share of missing values: {listed}.", judge, "error" if limits.keys() - soft else "warn")
+    return Check(
+        name, "DQ003", f"Share of missing values: {listed}.", judge, "error" if limits.keys() - soft else "warn"
+    )
 
 
 def unique_check(columns: Sequence[str], code: str = "DQ002", severity: Severity = "error") -> Check:
@@ -144,7 +148,9 @@ def unique_check(columns: Sequence[str], code: str = "DQ002", severity: Severity
         )
         surplus = {
             row["partition_key"]: row["surplus"]
-            for row in scope.bench.records(f"select partition_key, sum(rows - 1)::bigint as surplus from ({repeated}) where not ({absent}) group by 1")
+            for row in scope.bench.records(
+                f"select partition_key, sum(rows - 1)::bigint as surplus from ({repeated}) where not ({absent}) group by 1"
+            )
         }
         counted = scope.grouped({"missing": f"count(*) filter (where {absent})"})
         findings = []
@@ -203,7 +209,9 @@ def volume_check(volume: VolumeSpec, event_time: str | None = None) -> Check:
         today = scope.now.astimezone(UTC).strftime("%Y-%m-%d")
         complete = "period is not null" if partitioned else f"period < {literal(today)}"
         counts = dict(
-            scope.bench.rows(f"select {period} as period, count(*) from {scope.table.quoted} where {complete} group by 1 order by 1")
+            scope.bench.rows(
+                f"select {period} as period, count(*) from {scope.table.quoted} where {complete} group by 1 order by 1"
+            )
         )
         periods = list(counts)
         asked = list(scope.partitions) if partitioned else periods[-1:]
@@ -252,7 +260,9 @@ def reference_check(reference: ReferenceSpec, position: int) -> Check:
         wrong = int(scope.bench.value(f"select count(*) from ({orphans})"))
         said = f"{wrong} rows refer to nothing in {other}" if wrong else f"all rows refer to rows of {other}"
         return [
-            CheckFinding.judged(name, wrong == 0, said, numbers={"orphans": wrong}, evidence=scope.evidence(orphans) if wrong else ())
+            CheckFinding.judged(
+                name, wrong == 0, said, numbers={"orphans": wrong}, evidence=scope.evidence(orphans) if wrong else ()
+            )
         ]
 
     return Check(name, "DQ005", f"({', '.join(reference.columns)}) exists in {other}.", judge, reference.severity)
@@ -265,9 +275,17 @@ def schema_check(columns: Mapping[str, ColumnSpec], *, complete: bool = True) ->
     def judge(scope: CheckScope) -> list[CheckFinding]:
         found = {c: t for c, t in scope.bench.columns(scope.table.quoted).items() if not c.startswith("_")}
         missing = sorted(set(columns) - set(found))
-        retyped = [f"{c}: {found[c]}, declared {s.duckdb_type}" for c, s in columns.items() if c in found and _family(found[c]) != _family(s.duckdb_type)]
+        retyped = [
+            f"{c}: {found[c]}, declared {s.duckdb_type}"
+            for c, s in columns.items()
+            if c in found and _family(found[c]) != _family(s.duckdb_type)
+        ]
         extra = sorted(set(found) - set(columns))
-        parts = [f"missing {missing}"] * bool(missing) + [f"other type {retyped}"] * bool(retyped) + [f"undeclared {extra}"] * bool(extra)
+        parts = (
+            [f"missing {missing}"] * bool(missing)
+            + [f"other type {retyped}"] * bool(retyped)
+            + [f"undeclared {extra}"] * bool(extra)
+        )
         return [
             CheckFinding.judged(
                 name, not (missing or retyped or (complete and extra)), "; ".join(parts) or f"{len(found)} columns as declared",

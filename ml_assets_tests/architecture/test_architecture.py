@@ -46,9 +46,16 @@ def imported(path: Path) -> set[str]:
 
 
 def test_layers_hold() -> None:
-    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--config", str(ROOT / "pyproject.toml")]
+    command = [
+        str(Path(sys.executable).parent / "lint-imports"),
+        "--no-cache",
+        "--config",
+        str(ROOT / "pyproject.toml"),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -102,15 +109,35 @@ def test_medians_stay_small(record_property: Callable[[str, object], None]) -> N
 
 
 def test_importing_every_module_makes_no_files_and_says_nothing(tmp_path: Path) -> None:
-    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES if path.name != "__main__.py"]
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in SOURCES
+        if path.name != "__main__.py"
+    ]
     code = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)"
     environment = {
         **os.environ, "PYTHONPATH": str(ROOT), "ML_ASSETS_HOME": str(tmp_path / "home"), "HOME": str(tmp_path), "DO_NOT_TRACK": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
-    before = sorted(path for path in ROOT.rglob("*") if ".git" not in path.parts and "__pycache__" not in path.parts and ".venv" not in path.parts)
-    result = subprocess.run([sys.executable, "-c", code, *modules], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    after = sorted(path for path in ROOT.rglob("*") if ".git" not in path.parts and "__pycache__" not in path.parts and ".venv" not in path.parts)
+    before = sorted(
+        path
+        for path in ROOT.rglob("*")
+        if ".git" not in path.parts and "__pycache__" not in path.parts and ".venv" not in path.parts
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *modules],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    after = sorted(
+        path
+        for path in ROOT.rglob("*")
+        if ".git" not in path.parts and "__pycache__" not in path.parts and ".venv" not in path.parts
+    )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert not (tmp_path / "home").exists()
     assert before == after

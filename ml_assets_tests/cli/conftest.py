@@ -7,5 +7,12 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ML_ASSETS_HOME", "ML_ASSETS_NOW", "ML_ASSETS_RETRAIN", "GITHUB_ACTIONS", "GITHUB_WORKSPACE", "DAGSTER_HOME"):
+    for name in (
+        "ML_ASSETS_HOME",
+        "ML_ASSETS_NOW",
+        "ML_ASSETS_RETRAIN",
+        "GITHUB_ACTIONS",
+        "GITHUB_WORKSPACE",
+        "DAGSTER_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)

@@ -61,7 +61,10 @@ class TestExitCodes:
         result = check(tiny_copy, "raw.orders", "--github", "--junit", str(report))
         assert result.exit_code == 0
         line = line_with(tiny_copy.declaration("orders"), "columns:")
-        assert f"::warning file=tiny/defs/shop/orders/defs.yaml,line={line},title=raw.orders%3A columns_are_as_declared (DQ007)::" in result.stdout
+        assert (
+            f"::warning file=tiny/defs/shop/orders/defs.yaml,line={line},title=raw.orders%3A columns_are_as_declared (DQ007)::"
+            in result.stdout
+        )
         case = cases(report)["raw.orders", "columns_are_as_declared"]
         assert [child.tag for child in case] == ["system-out"]
         assert "undeclared ['coupon']" in (case[0].text or "")
@@ -73,7 +76,9 @@ class TestExitCodes:
         assert "staging.sales" in result.stdout
         assert "ml-assets run +staging.sales" in result.stdout
 
-    def test_check_exits_2_when_something_was_not_judged_though_something_else_failed(self, tiny_copy: TinyProject) -> None:
+    def test_check_exits_2_when_something_was_not_judged_though_something_else_failed(
+        self, tiny_copy: TinyProject
+    ) -> None:
         alter(tiny_copy, TOO_MUCH)
         alter(tiny_copy, "delete from wh.ops.manifest where asset = 'features.habits'")
         result = check(tiny_copy, "staging.sales,features.habits", "--json")
@@ -88,7 +93,9 @@ class TestExitCodes:
         assert not project.home.warehouse.exists()
         assert not project.home.dagster.exists()
 
-    def test_check_exits_2_when_a_declaration_is_broken_and_names_its_line(self, tiny_copy: TinyProject, tmp_path: Path) -> None:
+    def test_check_exits_2_when_a_declaration_is_broken_and_names_its_line(
+        self, tiny_copy: TinyProject, tmp_path: Path
+    ) -> None:
         tiny_copy.edit("habits", "every: week", "every: fortnight")
         report = tmp_path / "out" / "junit.xml"
         result = check(tiny_copy, "--junit", str(report), "--github")
@@ -140,7 +147,10 @@ class TestPlaces:
         alter(tiny_copy, TOO_MUCH)
         line = line_with(tiny_copy.declaration("sales"), "max: 1000")
         result = check(tiny_copy, "staging.sales", "--github")
-        assert f"::error file=tiny/defs/shop/sales/defs.yaml,line={line},title=staging.sales%3A rows_keep_the_contract (DQ001)::" in result.stdout
+        assert (
+            f"::error file=tiny/defs/shop/sales/defs.yaml,line={line},title=staging.sales%3A rows_keep_the_contract (DQ001)::"
+            in result.stdout
+        )
 
     @pytest.mark.parametrize(
         ("change", "selection", "code", "declaration", "text"),
@@ -194,7 +204,11 @@ class TestPartitions:
         result = check(tiny, "--partitions", "2024-03-25..2024-04-01", "--json")
         assert result.exit_code == 0
         assert self.judged(result, "labels.again") == ["2024-03-25", "2024-04-01"]
-        unripe = {row["outcome"] for row in json_of(result)["checks"] if row["asset"] == "labels.again" and row["partition"] == "2024-04-01"}
+        unripe = {
+            row["outcome"]
+            for row in json_of(result)["checks"]
+            if row["asset"] == "labels.again" and row["partition"] == "2024-04-01"
+        }
         assert unripe == {"not_applicable"}
 
     def test_a_snapshot_of_the_span_that_could_have_been_made_is_an_error(self, tiny_copy: TinyProject) -> None:
@@ -219,7 +233,9 @@ class TestPartitions:
 
 
 class TestReports:
-    def test_junit_has_a_suite_for_each_asset_and_a_case_for_each_check_and_partition(self, tiny: TinyProject, tmp_path: Path) -> None:
+    def test_junit_has_a_suite_for_each_asset_and_a_case_for_each_check_and_partition(
+        self, tiny: TinyProject, tmp_path: Path
+    ) -> None:
         path = tmp_path / "junit.xml"
         result = check(tiny, "--all-partitions", "--junit", str(path), "--json")
         document = ET.parse(path).getroot()
@@ -251,7 +267,9 @@ class TestReports:
         for part in (f"tiny/defs/shop/sales/defs.yaml:{case.get('line')}", "amount.max: 1", "'amount': 5000.0"):
             assert part in (failure.text or "")
 
-    def test_markdown_is_appended_and_shows_failures_and_model_metrics(self, tiny_copy: TinyProject, tmp_path: Path) -> None:
+    def test_markdown_is_appended_and_shows_failures_and_model_metrics(
+        self, tiny_copy: TinyProject, tmp_path: Path
+    ) -> None:
         alter(tiny_copy, TOO_MUCH)
         path = tmp_path / "summary.md"
         path.write_text("before\n", encoding="utf-8")
@@ -259,11 +277,16 @@ class TestReports:
         text = path.read_text(encoding="utf-8")
         assert text.startswith("before\n## ❌ ERROR checks failed")
         line = line_with(tiny_copy.declaration("sales"), "max: 1000")
-        assert re.search(rf"\| staging\.sales \|  \| rows_keep_the_contract \(DQ001\) \| error \| .* \| `tiny/defs/shop/sales/defs\.yaml:{line}` \|", text)
+        assert re.search(
+            rf"\| staging\.sales \|  \| rows_keep_the_contract \(DQ001\) \| error \| .* \| `tiny/defs/shop/sales/defs\.yaml:{line}` \|",
+            text,
+        )
         assert "**again** version 1" in text
         assert text.count("<details>") == text.count("</details>") == 1
 
-    def test_json_is_one_object_even_inside_github(self, tiny_copy: TinyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_json_is_one_object_even_inside_github(
+        self, tiny_copy: TinyProject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
         alter(tiny_copy, TOO_MUCH)
         result = check(tiny_copy, "staging.sales", "--json")
@@ -276,10 +299,14 @@ class TestRecords:
         alter(tiny_copy, TOO_MUCH)
         check(tiny_copy, "staging.sales")
         with tiny_copy.context().warehouse.reading() as bench:
-            status = bench.value("select status from wh.ops.checks where asset = 'staging.sales' and check_name = 'rows_keep_the_contract'")
+            status = bench.value(
+                "select status from wh.ops.checks where asset = 'staging.sales' and check_name = 'rows_keep_the_contract'"
+            )
         assert status == "failed"
 
-    def test_findings_reach_dagster_where_it_has_been_used_and_again_the_next_time(self, tiny_copy: TinyProject) -> None:
+    def test_findings_reach_dagster_where_it_has_been_used_and_again_the_next_time(
+        self, tiny_copy: TinyProject
+    ) -> None:
         for _ in range(2):
             assert invoke(tiny_copy, "check", "features.habits").exit_code == 0
         key = dg.AssetCheckKey(dg.AssetKey(["features", "habits"]), "key_is_unique")

@@ -18,7 +18,9 @@ def test_demo_lands_a_shop_and_makes_the_whole_graph(small_shop: SmallShop) -> N
             "evaluation.repeat_purchase", "models.repeat_purchase__champion", "scores.repeat_purchase"} <= made  # fmt: skip
     files = sorted(path.name for path in small_shop.landing.glob("*.csv"))
     assert files[-1] == "2011-12-09.csv"
-    rows, read = query(small_shop.home, "select count(*), (select sum(rows_read)::bigint from ops.files) from raw.invoices")[0]
+    rows, read = query(
+        small_shop.home, "select count(*), (select sum(rows_read)::bigint from ops.files) from raw.invoices"
+    )[0]
     assert rows == read == pytest.approx(20_000, rel=0.1)
 
 

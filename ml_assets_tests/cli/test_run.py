@@ -61,7 +61,9 @@ class TestStatus:
 
     def test_status_exits_1_while_an_error_check_fails(self, tiny_copy: TinyProject) -> None:
         with tiny_copy.context().warehouse.committing() as bench:
-            bench.execute("update wh.ops.checks set status = 'failed' where asset = 'raw.orders' and check_name = 'key_is_unique'")
+            bench.execute(
+                "update wh.ops.checks set status = 'failed' where asset = 'raw.orders' and check_name = 'key_is_unique'"
+            )
         result = invoke(tiny_copy, "status", "--json")
         assert result.exit_code == 1
         [failed] = [row for row in json_of(result)["failed_checks"] if row["severity"] == "error"]
@@ -75,7 +77,9 @@ class TestFailures:
         tiny_copy.land(LAST_MONDAY, weekly_orders(LAST_MONDAY) + TOO_MUCH)
         result = invoke(tiny_copy, "run")
         assert result.exit_code == 1
-        assert "staging.sales rows_keep_the_contract (DQ001): amount: 1 rows not at most 1000" in " ".join(result.stdout.split())
+        assert "staging.sales rows_keep_the_contract (DQ001): amount: 1 rows not at most 1000" in " ".join(
+            result.stdout.split()
+        )
         changed = {asset for (asset, key), batch in tiny_copy.batches().items() if before.get((asset, key)) != batch}
         assert changed == {"raw.orders", "staging.sales"}
 
@@ -91,7 +95,9 @@ class TestFailures:
         assert json_of(result)["failures"] == {}
 
     def test_an_error_is_told_without_a_stack_trace(self, tiny_copy: TinyProject) -> None:
-        tiny_copy.state("sales", "select order_id, customer_id, ordered_at, amount / nothing as amount\nfrom raw.orders\n")
+        tiny_copy.state(
+            "sales", "select order_id, customer_id, ordered_at, amount / nothing as amount\nfrom raw.orders\n"
+        )
         result = ml_assets(tiny_copy.home.root, "run", project=tiny_copy.root)
         assert result.returncode == 1
         assert "sql/shop/sales.sql:1" in result.stdout
@@ -133,7 +139,9 @@ class TestRefusals:
         assert "this is no ml_assets project" in result.stderr
 
     def test_broken_yaml_is_named_with_its_line(self, tiny_copy: TinyProject) -> None:
-        tiny_copy.edit("sales", "    order_id: {type: integer, nullable: false}", "    order_id: {type: integer, nullable: false")
+        tiny_copy.edit(
+            "sales", "    order_id: {type: integer, nullable: false}", "    order_id: {type: integer, nullable: false"
+        )
         result = invoke(tiny_copy, "status")
         assert result.exit_code == 2
         assert "tiny/defs/shop/sales/defs.yaml:10: not valid YAML" in result.stderr
@@ -148,10 +156,21 @@ class TestRefusals:
 class TestWholeProject:
     def test_run_json_is_one_object_with_everything_that_is_printed(self, tiny: TinyProject) -> None:
         facts = json_of(invoke(tiny, "run", "--json"))
-        assert {"now", "assets", "models", "failed_checks", "errors", "failures", "dagster_runs", "seconds"} <= facts.keys()
+        assert {
+            "now",
+            "assets",
+            "models",
+            "failed_checks",
+            "errors",
+            "failures",
+            "dagster_runs",
+            "seconds",
+        } <= facts.keys()
         assert facts["models"][0]["champion"] == 1
 
-    def test_files_beside_the_current_folder_are_found(self, tiny: TinyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_files_beside_the_current_folder_are_found(
+        self, tiny: TinyProject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.chdir(tiny.root / "sql" / "shop")
         result = CliRunner().invoke(main, ["status", "--json"])
         assert result.exit_code == 0

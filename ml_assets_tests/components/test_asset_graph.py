@@ -17,7 +17,12 @@ from ml_assets.definitions import PROJECT_ROOT, defs
 
 HERE = Path(__file__).parent
 SPECS = {spec.key: spec for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)}
-CHECKS = {key: spec for checks in defs.asset_checks or () if isinstance(checks, dg.AssetsDefinition) for key, spec in ((s.key, s) for s in checks.check_specs)}
+CHECKS = {
+    key: spec
+    for checks in defs.asset_checks or ()
+    if isinstance(checks, dg.AssetsDefinition)
+    for key, spec in ((s.key, s) for s in checks.check_specs)
+}
 GRAPH = defs.resolve_asset_graph()
 every_asset = pytest.mark.parametrize("spec", SPECS.values(), ids=lambda spec: spec.key.to_user_string())
 
@@ -25,7 +30,11 @@ every_asset = pytest.mark.parametrize("spec", SPECS.values(), ids=lambda spec: s
 def keys_as_text() -> str:
     """Every asset with what it reads."""
     return "".join(
-        f"{key.to_user_string()}\n" + "".join(f"    reads {dep.asset_key.to_user_string()}\n" for dep in sorted(SPECS[key].deps, key=lambda d: d.asset_key))
+        f"{key.to_user_string()}\n"
+        + "".join(
+            f"    reads {dep.asset_key.to_user_string()}\n"
+            for dep in sorted(SPECS[key].deps, key=lambda d: d.asset_key)
+        )
         for key in sorted(SPECS)
     )
 
@@ -48,16 +57,22 @@ def specs_as_text() -> str:
 
 def grid_of(key: dg.AssetKey) -> str:
     grid = GRAPH.get(key).partitions_def
-    return f"snapshots by {grid.cron_schedule}" if isinstance(grid, dg.TimeWindowPartitionsDefinition) else "no snapshots"
+    return (
+        f"snapshots by {grid.cron_schedule}" if isinstance(grid, dg.TimeWindowPartitionsDefinition) else "no snapshots"
+    )
 
 
-@pytest.mark.parametrize(("name", "text"), [("asset_graph_keys.txt", keys_as_text), ("asset_graph_specs.txt", specs_as_text)])
+@pytest.mark.parametrize(
+    ("name", "text"), [("asset_graph_keys.txt", keys_as_text), ("asset_graph_specs.txt", specs_as_text)]
+)
 def test_graph_is_as_written_down(name: str, text: object) -> None:
     assert callable(text)
     path = HERE / name
     if os.environ.get("ML_ASSETS_UPDATE_SNAPSHOTS"):
         path.write_text(text(), encoding="utf-8")
-    assert text() == path.read_text(encoding="utf-8"), f"the graph changed; if that is intended, see the first lines of {Path(__file__).name}"
+    assert text() == path.read_text(encoding="utf-8"), (
+        f"the graph changed; if that is intended, see the first lines of {Path(__file__).name}"
+    )
 
 
 @every_asset
@@ -91,12 +106,18 @@ def test_asset_refers_to_code_that_exists(spec: dg.AssetSpec) -> None:
     assert all(path.is_file() for path in paths)
     assert any(path.name == "defs.yaml" for path in paths)
     for reference in found:
-        assert 1 <= (reference.line_number or 1) <= len(Path(reference.file_path).read_text(encoding="utf-8").splitlines())
+        assert (
+            1 <= (reference.line_number or 1) <= len(Path(reference.file_path).read_text(encoding="utf-8").splitlines())
+        )
 
 
 @every_asset
 def test_asset_reads_exactly_the_tables_its_sql_names(spec: dg.AssetSpec) -> None:
-    statements = [Path(r.file_path) for r in spec.metadata["dagster/code_references"].code_references if r.file_path.endswith(".sql")]
+    statements = [
+        Path(r.file_path)
+        for r in spec.metadata["dagster/code_references"].code_references
+        if r.file_path.endswith(".sql")
+    ]
     for path in statements:
         text = re.sub(r"--.*", "", path.read_text(encoding="utf-8"))
         named = {tuple(name.split(".")) for name in re.findall(r"\b(?:from|join)\s+([a-z_]+\.[a-z_]+)", text)}
@@ -107,7 +128,9 @@ def test_asset_reads_exactly_the_tables_its_sql_names(spec: dg.AssetSpec) -> Non
 
 
 def test_every_sql_file_is_used() -> None:
-    used = {Path(r.file_path) for spec in SPECS.values() for r in spec.metadata["dagster/code_references"].code_references}
+    used = {
+        Path(r.file_path) for spec in SPECS.values() for r in spec.metadata["dagster/code_references"].code_references
+    }
     assert {path for path in (PROJECT_ROOT / "sql").rglob("*.sql") if "checks" not in path.parts} <= used
 
 

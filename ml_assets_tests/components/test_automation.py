@@ -69,7 +69,12 @@ def test_corrected_old_file_reaches_scores_with_no_click(world: World) -> None:
     world.project.land(OLD, weekly_orders(OLD) + "777,1,2024-02-28 09:00:00,25\n")
     asked = daemon.until_quiet()
     order = [name for found in asked for name in found]
-    assert order.index("raw.orders") < order.index("staging.sales") < order.index("features.habits") < order.index("scores.again")
+    assert (
+        order.index("raw.orders")
+        < order.index("staging.sales")
+        < order.index("features.habits")
+        < order.index("scores.again")
+    )
     later = sorted(key for asset, key in before if asset == "features.habits" and key > "2024-02-28")
     assert next(found["features.habits"] for found in asked if "features.habits" in found) == later
     # The week's training set stands; scores of the kept snapshots follow their features.
@@ -85,7 +90,14 @@ def test_new_week_brings_a_new_snapshot_a_new_model_and_new_scores(world: World)
     world.reload()
     asked = Daemon(world).until_quiet()
     order = [name for found in asked for name in found]
-    assert {"features.habits", "labels.again", "training.again", "models.again", "models.again__champion", "scores.again"} <= set(order)
+    assert {
+        "features.habits",
+        "labels.again",
+        "training.again",
+        "models.again",
+        "models.again__champion",
+        "scores.again",
+    } <= set(order)
     assert ("scores.again", "2024-04-08") in world.project.batches()
 
 
@@ -114,5 +126,7 @@ def test_nothing_is_asked_twice_while_a_run_is_in_progress(world: World) -> None
     daemon = Daemon(world)
     assert list(daemon.tick(run=False)) == ["raw.orders"]
     job = world.definitions.resolve_implicit_global_asset_job_def()
-    world.instance.create_run_for_job(job, asset_selection=frozenset({dg.AssetKey(["raw", "orders"])}), status=dg.DagsterRunStatus.STARTED)
+    world.instance.create_run_for_job(
+        job, asset_selection=frozenset({dg.AssetKey(["raw", "orders"])}), status=dg.DagsterRunStatus.STARTED
+    )
     assert daemon.tick(run=False) == {}

@@ -43,9 +43,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyProject:
 
 
 def dg_command(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DO_NOT_TRACK": "1", "PYTHONPATH": os.pathsep.join([str(root), str(ROOT)]), "NO_COLOR": "1", "COLUMNS": "250"}
+    environment = {
+        **os.environ,
+        "DO_NOT_TRACK": "1",
+        "PYTHONPATH": os.pathsep.join([str(root), str(ROOT)]),
+        "NO_COLOR": "1",
+        "COLUMNS": "250",
+    }
     return subprocess.run(
-        [str(Path(sys.executable).parent / "dg"), *words], cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=120
+        [str(Path(sys.executable).parent / "dg"), *words],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -55,7 +67,12 @@ def dg_command(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 class TestTree:
     def test_one_folder_can_be_built_alone(self, project: TinyProject) -> None:
         definitions = dg.ComponentTree.for_project(project.root).build_defs("shop/habits")
-        made = {key.to_user_string() for made in definitions.assets or () if isinstance(made, dg.AssetsDefinition) for key in made.keys}
+        made = {
+            key.to_user_string()
+            for made in definitions.assets or ()
+            if isinstance(made, dg.AssetsDefinition)
+            for key in made.keys
+        }
         assert made == {"features/habits"}
 
     def test_whole_project_has_every_asset_of_its_graph(self, project: TinyProject) -> None:
@@ -70,7 +87,10 @@ class TestTree:
         definitions = dg.ComponentTree.for_project(project.root).build_defs()
         spec = next(s for s in definitions.resolve_all_asset_specs() if s.key == dg.AssetKey(["raw", "visits"]))
         assert spec.group_name == "shop_1_raw"
-        assert {check.name for check in _checks_of(definitions, spec.key)} >= {"every_row_read_is_kept_or_quarantined", "no_landing_file_is_refused"}
+        assert {check.name for check in _checks_of(definitions, spec.key)} >= {
+            "every_row_read_is_kept_or_quarantined",
+            "no_landing_file_is_refused",
+        }
         assert "load_visits_on_landing" in {sensor.name for sensor in definitions.sensors or ()}
 
     def test_failure_of_a_component_declared_in_python_names_its_file(self, project: TinyProject) -> None:

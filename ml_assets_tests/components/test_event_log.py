@@ -86,11 +86,15 @@ def home(tmp_path: Path) -> Home:
 
 def test_events_are_those_of_dagsters_own_storage(home: Home, tmp_path: Path) -> None:
     with project_instance(home) as pooled, dg.DagsterInstance.local_temp(str(_made(tmp_path / "own"))) as own:
-        stories = [story(instance, dg.materialize([numbers, holds], instance=instance).run_id) for instance in (pooled, own)]
+        stories = [
+            story(instance, dg.materialize([numbers, holds], instance=instance).run_id) for instance in (pooled, own)
+        ]
         assert isinstance(own.event_log_storage, SqliteEventLogStorage)
         assert stories[0] == stories[1]
         for instance in (pooled, own):
-            check = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(numbers.key, "holds"), limit=5)
+            check = instance.event_log_storage.get_asset_check_execution_history(
+                dg.AssetCheckKey(numbers.key, "holds"), limit=5
+            )
             assert [record.status.value for record in check] == ["SUCCEEDED"]
 
 
@@ -130,7 +134,9 @@ def test_two_processes_write_at_once_and_lose_nothing(home: Home) -> None:
     with project_instance(home) as instance:
         for name in range(PROCESSES):
             found = instance.fetch_materializations(dg.AssetKey(f"asset_{name}"), limit=1000).records
-            assert sorted(int(str(r.asset_materialization.metadata["number"].value)) for r in found if r.asset_materialization) == list(range(EVENTS))
+            assert sorted(
+                int(str(r.asset_materialization.metadata["number"].value)) for r in found if r.asset_materialization
+            ) == list(range(EVENTS))
 
 
 def test_state_folder_may_be_moved(home: Home, tmp_path: Path) -> None:

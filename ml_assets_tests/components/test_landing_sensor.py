@@ -30,7 +30,9 @@ def land(world: World) -> None:
     world.project.land(NEW, weekly_orders(NEW))
 
 
-def run_of(world: World, request: dg.RunRequest, status: dg.DagsterRunStatus, job: str = "load_orders") -> dg.DagsterRun:
+def run_of(
+    world: World, request: dg.RunRequest, status: dg.DagsterRunStatus, job: str = "load_orders"
+) -> dg.DagsterRun:
     """A run that the daemon would have made of a request, in this state."""
     run = dg.DagsterRun(job, tags=dict(request.tags), status=status)
     world.instance.add_run(run)
@@ -63,7 +65,9 @@ def test_nothing_is_asked_while_a_run_is_loading(world: World) -> None:
 def test_nothing_is_asked_while_any_other_run_loads_the_asset(world: World) -> None:
     land(world)
     world.instance.add_run(
-        dg.DagsterRun("__ASSET_JOB", asset_selection=frozenset({key_of("raw.orders")}), status=dg.DagsterRunStatus.STARTED)
+        dg.DagsterRun(
+            "__ASSET_JOB", asset_selection=frozenset({key_of("raw.orders")}), status=dg.DagsterRunStatus.STARTED
+        )
     )
     assert tick(world) == []
 
@@ -71,7 +75,9 @@ def test_nothing_is_asked_while_any_other_run_loads_the_asset(world: World) -> N
 def test_a_run_of_other_assets_keeps_nothing_from_loading(world: World) -> None:
     land(world)
     world.instance.add_run(
-        dg.DagsterRun("__ASSET_JOB", asset_selection=frozenset({key_of("staging.sales")}), status=dg.DagsterRunStatus.STARTED)
+        dg.DagsterRun(
+            "__ASSET_JOB", asset_selection=frozenset({key_of("staging.sales")}), status=dg.DagsterRunStatus.STARTED
+        )
     )
     assert len(tick(world)) == 1
 

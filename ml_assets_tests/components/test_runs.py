@@ -58,7 +58,12 @@ class TestBlocking:
 class TestPartitions:
     def test_range_run_leaves_one_result_for_each_check_and_partition(self, world: World) -> None:
         with world.project.context().warehouse.reading() as bench:
-            keys = [key for key, in bench.rows("select partition from wh.ops.manifest where asset = 'features.habits' order by 1")]
+            keys = [
+                key
+                for (key,) in bench.rows(
+                    "select partition from wh.ops.manifest where asset = 'features.habits' order by 1"
+                )
+            ]
         found = [e.partition for e in world.evaluations("features.habits", "key_is_unique") if e.partition]
         assert sorted(found) == keys
         assert len(keys) == 12
@@ -75,7 +80,11 @@ class TestPartitions:
         records = world.instance.event_log_storage.get_asset_check_execution_history(
             dg.AssetCheckKey(key_of("features.habits"), "key_is_unique"), limit=4
         )
-        assert {record.partition for record in records if record.run_id == result.run_id} >= {"2024-03-18", "2024-03-25", LAST}
+        assert {record.partition for record in records if record.run_id == result.run_id} >= {
+            "2024-03-18",
+            "2024-03-25",
+            LAST,
+        }
 
     def test_a_run_of_one_partition_names_it(self, world: World) -> None:
         before = len(world.evaluations("features.habits", "key_is_unique"))
@@ -87,7 +96,11 @@ class TestPartitions:
         with world.project.context().warehouse.committing() as bench:
             bench.execute("update wh.features.habits set spend = -1 where snapshot = timestamp '2024-03-25'")
         world.run("features.habits", first="2024-03-18", last=LAST)
-        newest = {e.partition: e.passed for e in reversed(world.evaluations("features.habits", "rows_keep_the_contract")) if e.partition}
+        newest = {
+            e.partition: e.passed
+            for e in reversed(world.evaluations("features.habits", "rows_keep_the_contract"))
+            if e.partition
+        }
         assert [newest["2024-03-18"], newest["2024-03-25"], newest[LAST]] == [True, False, True]
 
     def test_what_does_not_apply_leaves_no_result(self, world: World) -> None:

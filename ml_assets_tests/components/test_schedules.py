@@ -21,7 +21,9 @@ def schedule(definitions: dg.Definitions, name: str) -> dg.ScheduleDefinition:
 
 def tick(world: World, name: str, at: datetime) -> list[dg.RunRequest]:
     repository = world.definitions.get_repository_def()
-    with dg.build_schedule_context(instance=world.instance, scheduled_execution_time=at, repository_def=repository) as context:
+    with dg.build_schedule_context(
+        instance=world.instance, scheduled_execution_time=at, repository_def=repository
+    ) as context:
         return list(schedule(world.definitions, name).evaluate_tick(context).run_requests or ())
 
 

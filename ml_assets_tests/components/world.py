@@ -32,7 +32,11 @@ class World:
         job = self.definitions.resolve_implicit_global_asset_job_def()
         tags = {RANGE_START: first, RANGE_END: last or first} if first else {}
         return job.execute_in_process(
-            instance=self.instance, asset_selection=[key_of(name) for name in names], tags=tags, run_config=QUIET, raise_on_error=False
+            instance=self.instance,
+            asset_selection=[key_of(name) for name in names],
+            tags=tags,
+            run_config=QUIET,
+            raise_on_error=False,
         )
 
     def sensor(self, name: str) -> dg.SensorDefinition:
@@ -40,9 +44,15 @@ class World:
 
     def evaluations(self, asset: str, check: str) -> list[dg.AssetCheckEvaluation]:
         """All evaluations of a check in the event log, newest first."""
-        records = self.instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(key_of(asset), check), limit=500)
+        records = self.instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(key_of(asset), check), limit=500
+        )
         found = [record.event.dagster_event for record in records if record.event is not None]
-        return [e.asset_check_evaluation_data for e in found if e is not None and e.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
+        return [
+            e.asset_check_evaluation_data
+            for e in found
+            if e is not None and e.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        ]
 
 
 @contextmanager
@@ -73,5 +83,7 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
 
 def made(result: dg.ExecuteInProcessResult) -> Sequence[str]:
     """Assets that were materialised, in order, once each."""
-    keys = [event.asset_key for event in result.all_events if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION]
+    keys = [
+        event.asset_key for event in result.all_events if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION
+    ]
     return list(dict.fromkeys(".".join(key.path) for key in keys if key is not None))

@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL_FILES = ROOT.parent / "shared" / "data" / "online_retail"
 
 
-def ml_assets(home: Path, *words: str, now: str | None = None, project: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def ml_assets(
+    home: Path, *words: str, now: str | None = None, project: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     """Run `ml-assets` in a process of its own."""
     environment = {**os.environ, "ML_ASSETS_HOME": str(home), "DO_NOT_TRACK": "1"}
     environment.pop("ML_ASSETS_NOW", None)
@@ -40,4 +42,7 @@ def query(home: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def batches(home: Path) -> dict[tuple[str, str], int]:
     """(asset, partition) → number of the batch that made it last."""
-    return {(asset, partition): batch for asset, partition, batch in query(home, "select asset, partition, batch from ops.manifest")}
+    return {
+        (asset, partition): batch
+        for asset, partition, batch in query(home, "select asset, partition, batch from ops.manifest")
+    }

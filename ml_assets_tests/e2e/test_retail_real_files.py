@@ -57,7 +57,12 @@ def test_model_reaches_its_mark_beside_honest_baselines(first: tuple[Path, dict[
 
 def test_test_part_lies_an_embargo_after_training(first: tuple[Path, dict[str, Any]]) -> None:
     home, _ = first
-    spans = {part: (low, high) for part, low, high in query(home, "select part, min(snapshot), max(snapshot) from training.repeat_purchase group by 1")}
+    spans = {
+        part: (low, high)
+        for part, low, high in query(
+            home, "select part, min(snapshot), max(snapshot) from training.repeat_purchase group by 1"
+        )
+    }
     assert f"{spans['test'][0]:%Y-%m-%d}" >= "2011-10-01"
     assert (spans["test"][0] - spans["validation"][1]).days >= 30
     assert (spans["validation"][0] - spans["train"][1]).days >= 30
@@ -66,7 +71,10 @@ def test_test_part_lies_an_embargo_after_training(first: tuple[Path, dict[str, A
 def test_no_error_check_fails_and_each_partition_is_judged(first: tuple[Path, dict[str, Any]]) -> None:
     home, summary = first
     assert summary["errors"] == 0
-    judged = query(home, "select count(distinct partition) from ops.checks where asset = 'features.customer_rhythm' and check_name = 'no_row_depends_on_the_future'")
+    judged = query(
+        home,
+        "select count(distinct partition) from ops.checks where asset = 'features.customer_rhythm' and check_name = 'no_row_depends_on_the_future'",
+    )
     assert judged == [(41,)]
 
 
@@ -78,7 +86,9 @@ def test_scores_cover_the_population_of_every_snapshot(first: tuple[Path, dict[s
         "(select 1 from scores.repeat_purchase s where s.snapshot = p.snapshot and s.customer_id = p.customer_id)",
     )
     assert missing == [(0,)]
-    assert query(home, "select count(distinct snapshot), min(score) >= 0, max(score) <= 1 from scores.repeat_purchase") == [(10, True, True)]
+    assert query(
+        home, "select count(distinct snapshot), min(score) >= 0, max(score) <= 1 from scores.repeat_purchase"
+    ) == [(10, True, True)]
 
 
 def test_report_is_one_file_without_addresses_to_fetch(first: tuple[Path, dict[str, Any]]) -> None:

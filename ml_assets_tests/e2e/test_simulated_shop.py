@@ -41,7 +41,9 @@ def test_model_comes_near_the_best_possible_probability(shop: Path) -> None:
     scored = pl.DataFrame(rows, schema=["snapshot", "customer_id", "label", "score"], orient="row")
     best = pl.concat(
         [
-            known.best_possible_probability(snapshot_time(key), 30).select("customer_id", "probability", snapshot=pl.lit(key))
+            known.best_possible_probability(snapshot_time(key), 30).select(
+                "customer_id", "probability", snapshot=pl.lit(key)
+            )
             for key in scored["snapshot"].unique()
         ]
     )
@@ -62,7 +64,9 @@ def test_scores_cannot_beat_the_best_possible_by_more_than_chance(shop: Path) ->
     known = truth(SPEC)
     losses = []
     for key in sorted({row[0] for row in rows}):
-        ideal = dict(known.best_possible_probability(snapshot_time(key), 30).select("customer_id", "probability").iter_rows())
+        ideal = dict(
+            known.best_possible_probability(snapshot_time(key), 30).select("customer_id", "probability").iter_rows()
+        )
         label = np.array([row[2] for row in rows if row[0] == key])
         model = np.array([row[3] for row in rows if row[0] == key])
         best = np.array([ideal[row[1]] for row in rows if row[0] == key])

@@ -17,9 +17,17 @@ from ml_assets_tests.training.world import World
 
 def test_each_estimator_is_measured_on_each_part_and_each_test_snapshot(tmp_path: Path) -> None:
     world = World.trained(tmp_path)
-    found = world.lab.rows("select estimator, part, snapshot::date::varchar, list(distinct metric order by metric), max(rows) from wh.evaluation.again group by all order by all")
+    found = world.lab.rows(
+        "select estimator, part, snapshot::date::varchar, list(distinct metric order by metric), max(rows) from wh.evaluation.again group by all order by all"
+    )
 
-    groups = [("test", "2011-03-14", 40), ("test", "2011-03-21", 40), ("test", None, 80), ("train", None, 280), ("validation", None, 40)]
+    groups = [
+        ("test", "2011-03-14", 40),
+        ("test", "2011-03-21", 40),
+        ("test", None, 80),
+        ("train", None, 280),
+        ("validation", None, 40),
+    ]
     assert found == [
         (estimator, part, snapshot, sorted(METRICS), rows)
         for estimator in ("candidate", "constant", "linear", "one_rule") for part, snapshot, rows in groups
@@ -49,7 +57,12 @@ def test_metric_that_does_not_exist_is_null(tmp_path: Path) -> None:
         "select metric, value is null, rows, positives from wh.evaluation.again where estimator = 'candidate' and snapshot = timestamp '2011-03-14' order by 1"
     )
 
-    assert found == [("average_precision", True, 40, 0), ("brier", False, 40, 0), ("log_loss", False, 40, 0), ("roc_auc", True, 40, 0)]
+    assert found == [
+        ("average_precision", True, 40, 0),
+        ("brier", False, 40, 0),
+        ("log_loss", False, 40, 0),
+        ("roc_auc", True, 40, 0),
+    ]
     assert world.judge(world.evaluation)["each_metric_is_measured_once"].status == "passed"
 
 
@@ -60,7 +73,10 @@ def test_evaluations_and_reports_of_earlier_versions_stay(tmp_path: Path) -> Non
     world.train()
 
     assert world.lab.rows("select * from wh.evaluation.again where version = 1 order by all") == first
-    assert world.lab.rows("select version, count(*) from wh.evaluation.again group by 1 order by 1") == [(1, 80), (2, 80)]
+    assert world.lab.rows("select version, count(*) from wh.evaluation.again group by 1 order by 1") == [
+        (1, 80),
+        (2, 80),
+    ]
     assert world.lab.rows("select version from wh.evaluation.again__reports order by 1") == [(1,), (2,)]
     assert not world.lab.run(world.evaluation).changed
 

@@ -68,14 +68,27 @@ def test_page_is_whole_small_and_fetches_nothing(tmp_path: Path) -> None:
 def test_page_says_what_was_measured_and_what_it_was_made_from(tmp_path: Path) -> None:
     world = World.trained(tmp_path)
     said = Page(report_of(world)).said
-    values = dict(world.lab.rows("select estimator || '.' || metric, value from wh.evaluation.again where part = 'test' and snapshot is null"))
+    values = dict(
+        world.lab.rows(
+            "select estimator || '.' || metric, value from wh.evaluation.again where part = 'test' and snapshot is null"
+        )
+    )
     ((content,),) = world.lab.rows("select content from wh.ops.manifest where asset = 'training.again'")
 
     assert said.startswith("again@1: evaluation")
     assert "On 2 weekly snapshots never seen in training (80 rows, " in said
     for value in values.values():
         assert f"{value:.4f}" in said
-    for stated in ("one rule (orders)", content, world.versions()[0][1], "max_rounds=12", "seed 7", "test log loss below constant", "lightgbm 4.", *FEATURES):
+    for stated in (
+        "one rule (orders)",
+        content,
+        world.versions()[0][1],
+        "max_rounds=12",
+        "seed 7",
+        "test log loss below constant",
+        "lightgbm 4.",
+        *FEATURES,
+    ):
         assert stated in said
 
 
@@ -90,7 +103,10 @@ def test_page_is_the_same_in_two_warehouses_and_in_the_table(tmp_path: Path) -> 
 
 def test_names_are_escaped(tmp_path: Path) -> None:
     world = World(tmp_path, description="<b>a & b</b>")
-    world.columns = {'a"><script>': FEATURES["orders"], **{name: FEATURES[name] for name in ("spend", "loyal", "channel")}}
+    world.columns = {
+        'a"><script>': FEATURES["orders"],
+        **{name: FEATURES[name] for name in ("spend", "loyal", "channel")},
+    }
     world.train()
     page = Page(report_of(world))
 

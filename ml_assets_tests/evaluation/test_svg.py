@@ -66,7 +66,9 @@ def test_marks_are_escaped_and_rounded() -> None:
 
 
 def test_each_snapshot_is_a_bar_of_its_part() -> None:
-    svg = split_picture([SplitRow(day, part, 10, 5) for day, part in zip(DAYS, ("train", "embargo", "test"), strict=True)]).svg()
+    svg = split_picture(
+        [SplitRow(day, part, 10, 5) for day, part in zip(DAYS, ("train", "embargo", "test"), strict=True)]
+    ).svg()
 
     assert re.findall(r'class="bar part-(\w+)"', svg) == ["train", "embargo", "test"]
     assert "2011-01-10 embargo: 10 rows, 50.0% positive" in svg

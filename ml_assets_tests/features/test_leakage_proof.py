@@ -18,8 +18,14 @@ from ml_assets_tests.builders import Lab, instant
 NOW = instant("2011-01-30")
 WEEKLY = {"every": "week", "start": "2011-01-03"}
 KEYS = ["2011-01-03", "2011-01-10", "2011-01-17", "2011-01-24"]
-FUTURE, WINDOW, LATER = "no_row_depends_on_the_future", "labels_come_from_their_window_alone", "no_row_depends_on_later_rows"
-EVENTS = [(customer, 10 * day + customer, f"2011-01-{day:02}T09:00", None) for day in range(1, 29) for customer in (1, 2)]
+FUTURE, WINDOW, LATER = (
+    "no_row_depends_on_the_future",
+    "labels_come_from_their_window_alone",
+    "no_row_depends_on_later_rows",
+)
+EVENTS = [
+    (customer, 10 * day + customer, f"2011-01-{day:02}T09:00", None) for day in range(1, 29) for customer in (1, 2)
+]
 RAW = {"customer_id": {"type": "integer"}, "amount": {"type": "float"}, "event_time": {"type": "timestamp"}}
 
 
@@ -47,7 +53,10 @@ def test_proof_says_not_applicable_where_there_are_no_rows(tmp_path: Path) -> No
     asset = lab.feature_set(snapshots=WEEKLY)
     lab.run(asset)
 
-    assert statuses(lab.findings(asset, FUTURE)) == dict.fromkeys(KEYS, "passed") | {"2011-01-03": "not_applicable", "2011-01-10": "not_applicable"}
+    assert statuses(lab.findings(asset, FUTURE)) == dict.fromkeys(KEYS, "passed") | {
+        "2011-01-03": "not_applicable",
+        "2011-01-10": "not_applicable",
+    }
 
 
 def test_proof_does_not_trust_the_views(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +78,12 @@ def test_proof_does_not_trust_the_views(tmp_path: Path, monkeypatch: pytest.Monk
     found = lab.findings(asset, FUTURE)
 
     assert statuses(found) == dict.fromkeys(KEYS, "failed")
-    assert found["2011-01-10"].evidence[0] == {"customer_id": 1, "differs_in": "events", "stored": "10", "recomputed": "9"}
+    assert found["2011-01-10"].evidence[0] == {
+        "customer_id": 1,
+        "differs_in": "events",
+        "stored": "10",
+        "recomputed": "9",
+    }
     assert found["2011-01-10"].summary == "2 of 2 rows differ from their recomputation"
 
 
@@ -77,7 +91,9 @@ def test_proof_finds_an_altered_value_and_masks_personal_data(tmp_path: Path) ->
     lab = lab_with_events(tmp_path)
     asset = lab.feature_set(snapshots=WEEKLY)
     lab.run(asset)
-    lab.alter("update wh.features.sums set total = total + 1 where customer_id = 2 and snapshot = timestamp '2011-01-17'")
+    lab.alter(
+        "update wh.features.sums set total = total + 1 where customer_id = 2 and snapshot = timestamp '2011-01-17'"
+    )
 
     found = lab.findings(asset, FUTURE)
     masked = lab.findings(asset, FUTURE, hidden=["total", "customer_id"])
@@ -85,7 +101,12 @@ def test_proof_finds_an_altered_value_and_masks_personal_data(tmp_path: Path) ->
     assert statuses(found) == dict.fromkeys(KEYS, "passed") | {"2011-01-17": "failed"}
     assert found["2011-01-17"].numbers == {"rows": 2, "differing": 1, "changed_sources": 0}
     assert masked["2011-01-17"].evidence == [
-        {"customer_id": "(personal data)", "differs_in": "total", "stored": "(personal data)", "recomputed": "(personal data)"}
+        {
+            "customer_id": "(personal data)",
+            "differs_in": "total",
+            "stored": "(personal data)",
+            "recomputed": "(personal data)",
+        }
     ]
 
 
@@ -93,8 +114,12 @@ def test_proof_finds_an_altered_value_and_masks_personal_data(tmp_path: Path) ->
     "change",
     [
         pytest.param("delete from wh.features.sums where customer_id = 2", id="a_row_is_lost"),
-        pytest.param("insert into wh.features.sums select * from wh.features.sums where customer_id = 2", id="a_row_is_doubled"),
-        pytest.param("insert into wh.features.sums select snapshot, 3, 0, 0 from wh.features.sums", id="a_row_comes_from_nowhere"),
+        pytest.param(
+            "insert into wh.features.sums select * from wh.features.sums where customer_id = 2", id="a_row_is_doubled"
+        ),
+        pytest.param(
+            "insert into wh.features.sums select snapshot, 3, 0, 0 from wh.features.sums", id="a_row_comes_from_nowhere"
+        ),
     ],
 )
 def test_proof_compares_rows_both_ways(tmp_path: Path, change: str) -> None:
@@ -151,7 +176,12 @@ def test_label_proof_does_not_trust_the_views(tmp_path: Path, monkeypatch: pytes
     found = lab.findings(labels, WINDOW, ripe)
 
     assert statuses(found) == dict.fromkeys(ripe, "failed")
-    assert found["2011-01-03"].evidence[0] == {"customer_id": 1, "differs_in": "label", "stored": "1", "recomputed": "0"}
+    assert found["2011-01-03"].evidence[0] == {
+        "customer_id": 1,
+        "differs_in": "label",
+        "stored": "1",
+        "recomputed": "0",
+    }
 
 
 def staged(lab: Lab, sql: str, **changes: object) -> CheckFinding:
@@ -204,7 +234,9 @@ def test_staging_that_keeps_its_past_passes(tmp_path: Path, sql: str) -> None:
 def test_staging_that_hides_when_a_row_was_known_is_found(tmp_path: Path) -> None:
     lab = Lab(tmp_path, NOW)
     lab.given("staging.events", [*EVENTS, (3, 5, "2011-01-02", "2011-01-29")])
-    honest = lab.sql_table("select * from staging.events", "honest", event_time="event_time", available_at="available_at")
+    honest = lab.sql_table(
+        "select * from staging.events", "honest", event_time="event_time", available_at="available_at"
+    )
     hiding = lab.sql_table("select customer_id, event_time from staging.events", "hiding", event_time="event_time")
     for asset in (honest, hiding):
         lab.run(asset)
@@ -219,7 +251,9 @@ def test_source_without_event_time_is_read_whole_and_named(tmp_path: Path) -> No
     lab = Lab(tmp_path, NOW)
     lab.given("staging.events", EVENTS)
     lab.given("staging.names", [(1, "one"), (2, "two")], {"customer_id": "bigint", "name": "varchar"}, None)
-    asset = lab.sql_table("select * from staging.events join staging.names using (customer_id)", event_time="event_time")
+    asset = lab.sql_table(
+        "select * from staging.events join staging.names using (customer_id)", event_time="event_time"
+    )
     lab.run(asset)
 
     finding = lab.findings(asset, LATER)[""]
@@ -236,7 +270,9 @@ def test_source_without_event_time_is_read_whole_and_named(tmp_path: Path) -> No
         pytest.param("select * from staging.events", [], "source rows on two days", id="empty"),
     ],
 )
-def test_later_rows_are_not_judged_where_they_cannot_be(tmp_path: Path, sql: str, rows: list[tuple[object, ...]], why: str) -> None:
+def test_later_rows_are_not_judged_where_they_cannot_be(
+    tmp_path: Path, sql: str, rows: list[tuple[object, ...]], why: str
+) -> None:
     lab = Lab(tmp_path, NOW)
     lab.given("staging.events", rows)
     lab.given("staging.names", [(1, "2011-01-01")], {"customer_id": "bigint", "event_time": "timestamp"}, None)

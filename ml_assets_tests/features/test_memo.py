@@ -20,7 +20,9 @@ from ml_assets_tests.builders import SUM_COLUMNS, SUM_SQL, Lab, instant, table_f
 NOW = instant("2011-01-30")
 WEEKLY = {"every": "week", "start": "2011-01-03"}
 KEYS = ["2011-01-03", "2011-01-10", "2011-01-17", "2011-01-24"]
-EVENTS = [(customer, 10 * day + customer, f"2011-01-{day:02}T09:00", None) for day in range(1, 29) for customer in (1, 2)]
+EVENTS = [
+    (customer, 10 * day + customer, f"2011-01-{day:02}T09:00", None) for day in range(1, 29) for customer in (1, 2)
+]
 
 
 def remade(report: AssetReport) -> list[str]:
@@ -80,11 +82,15 @@ def test_memo_notices_a_repeated_row(tmp_path: Path) -> None:
         pytest.param("90 minutes", [], id="ttl_shorter_than_a_day"),
     ],
 )
-def test_correction_of_the_past_remakes_exactly_the_snapshots_that_see_it(tmp_path: Path, ttl: str | None, expected: list[str]) -> None:
+def test_correction_of_the_past_remakes_exactly_the_snapshots_that_see_it(
+    tmp_path: Path, ttl: str | None, expected: list[str]
+) -> None:
     lab = lab_with_events(tmp_path)
     asset = lab.feature_set(snapshots=WEEKLY, ttl=ttl)
     lab.run(asset)
-    lab.given("staging.events", [(c, amount + (t.startswith("2011-01-08")), t, known) for c, amount, t, known in EVENTS])
+    lab.given(
+        "staging.events", [(c, amount + (t.startswith("2011-01-08")), t, known) for c, amount, t, known in EVENTS]
+    )
 
     report = lab.run(asset)
 
@@ -137,13 +143,19 @@ def test_labels_are_remade_for_their_window_alone(tmp_path: Path) -> None:
     [
         pytest.param({"text": f"-- who\n{SUM_SQL.upper()};"}, [], id="comment_and_case"),
         pytest.param({"description": "What they spent.", "owners": ["team:shop"]}, [], id="description"),
-        pytest.param({"columns": {**SUM_COLUMNS, "total": {"type": "integer", "min": 0, "description": "Spent."}}}, [], id="contract"),
+        pytest.param(
+            {"columns": {**SUM_COLUMNS, "total": {"type": "integer", "min": 0, "description": "Spent."}}},
+            [],
+            id="contract",
+        ),
         pytest.param({"text": SUM_SQL.replace("sum(amount)", "max(amount)")}, KEYS, id="statement"),
         pytest.param({"columns": {**SUM_COLUMNS, "total": {"type": "float"}}}, KEYS, id="type"),
         pytest.param({"ttl": "400 days"}, KEYS, id="ttl"),
     ],
 )
-def test_logic_remakes_everything_and_words_about_it_nothing(tmp_path: Path, change: Mapping[str, Any], expected: list[str]) -> None:
+def test_logic_remakes_everything_and_words_about_it_nothing(
+    tmp_path: Path, change: Mapping[str, Any], expected: list[str]
+) -> None:
     lab = lab_with_events(tmp_path)
     lab.run(lab.feature_set(snapshots=WEEKLY))
 
@@ -154,13 +166,17 @@ def test_changed_columns_keep_older_partitions_with_nulls_and_true_books(tmp_pat
     lab = lab_with_events(tmp_path)
     lab.run(lab.feature_set(snapshots=WEEKLY))
     before = lab.rows("select partition, content from wh.ops.manifest where partition = '2011-01-03'")
-    sql = "select customer_id, min(amount) as least, sum(amount)::varchar || '!' as total from staging.events group by 1"
+    sql = (
+        "select customer_id, min(amount) as least, sum(amount)::varchar || '!' as total from staging.events group by 1"
+    )
     wider = lab.feature_set(sql, {"least": {"type": "integer"}, "total": {"type": "string"}}, snapshots=WEEKLY)
 
     lab.run(wider, KEYS[2:])
 
     kept = lab.rows("select customer_id, least, total from wh.features.sums where snapshot = '2011-01-03' order by 1")
-    new = lab.rows("select customer_id, least, total from wh.features.sums where snapshot = '2011-01-17' and customer_id = 1")
+    new = lab.rows(
+        "select customer_id, least, total from wh.features.sums where snapshot = '2011-01-17' and customer_id = 1"
+    )
     assert kept == [(1, None, "32"), (2, None, "34")]
     assert new == [(1, 11, "1376!")]
     assert lab.rows("select count(*) from wh.features.sums") == [(8,)]
@@ -173,8 +189,14 @@ def test_changed_columns_keep_older_partitions_with_nulls_and_true_books(tmp_pat
 def test_value_that_does_not_fit_a_columns_new_type_becomes_null_until_remade(tmp_path: Path) -> None:
     lab = lab_with_events(tmp_path)
     text = {"total": {"type": "string"}}
-    lab.run(lab.feature_set("select customer_id, 'n/a' as total from staging.events group by 1", text, snapshots=WEEKLY))
-    number = lab.feature_set("select customer_id, 1 as total from staging.events group by 1", {"total": {"type": "integer"}}, snapshots=WEEKLY)
+    lab.run(
+        lab.feature_set("select customer_id, 'n/a' as total from staging.events group by 1", text, snapshots=WEEKLY)
+    )
+    number = lab.feature_set(
+        "select customer_id, 1 as total from staging.events group by 1",
+        {"total": {"type": "integer"}},
+        snapshots=WEEKLY,
+    )
     lab.run(number, KEYS[3:])
     assert lab.rows("select distinct total from wh.features.sums where snapshot < '2011-01-24'") == [(None,)]
     lab.run(number)
@@ -202,7 +224,10 @@ def test_partition_that_lies_ahead_cannot_be_made_and_is_not_lost(tmp_path: Path
     report = lab.run(asset, [*KEYS, "2011-01-31"])
 
     assert remade(report) == KEYS[:3]
-    assert [made.note for made in report.made if not made.changed] == ["kept: cannot be made again now", "cannot be made yet"]
+    assert [made.note for made in report.made if not made.changed] == [
+        "kept: cannot be made again now",
+        "cannot be made yet",
+    ]
 
 
 def test_table_without_its_source_cannot_be_made_yet(tmp_path: Path) -> None:
@@ -216,7 +241,11 @@ def test_sql_table_keeps_every_type_and_lies_in_order_of_time(tmp_path: Path) ->
     sql = "select max(event_time) as moment, sum(amount) as wide, {'a': 1} as pair, interval 1 day as span from staging.events group by customer_id, hash(amount) % 5"
     lab.run(lab.sql_table(sql, event_time="moment"))
 
-    types = dict(lab.rows("select column_name, data_type from duckdb_columns() where database_name = 'wh' and table_name = 'made'"))
+    types = dict(
+        lab.rows(
+            "select column_name, data_type from duckdb_columns() where database_name = 'wh' and table_name = 'made'"
+        )
+    )
     times = [row[0] for row in lab.rows("select moment from wh.staging.made")]
 
     assert types == {"moment": "TIMESTAMP", "wide": "HUGEINT", "pair": "STRUCT(a INTEGER)", "span": "INTERVAL"}
@@ -226,11 +255,16 @@ def test_sql_table_keeps_every_type_and_lies_in_order_of_time(tmp_path: Path) ->
 def test_failed_blocking_check_keeps_readers_away_until_the_content_changes(tmp_path: Path) -> None:
     lab = lab_with_events(tmp_path)
     asset = lab.feature_set(snapshots=WEEKLY)
-    events, check = TableName("staging", "events"), Check("rows_are_good", "XX001", "", lambda _scope: [], blocking=True)
+    events, check = (
+        TableName("staging", "events"),
+        Check("rows_are_good", "XX001", "", lambda _scope: [], blocking=True),
+    )
     with lab.warehouse.committing() as bench:
         content = manifest_of(bench, events)[""].content
         rules = {check.name: (check.code, check.severity, check.blocking)}
-        record_findings(bench, events, rules, {"": content}, [CheckFinding(check.name, "failed", "3 bad rows")], lab.now)
+        record_findings(
+            bench, events, rules, {"": content}, [CheckFinding(check.name, "failed", "3 bad rows")], lab.now
+        )
 
     with pytest.raises(BlockedError, match=r"features\.sums refuses to read staging\.events") as caught:
         lab.run(asset)
@@ -243,7 +277,9 @@ def test_failed_blocking_check_keeps_readers_away_until_the_content_changes(tmp_
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        pytest.param("select customer_id, 1 as events from staging.events", r"missing \['total'\], undeclared \[\]", id="missing"),
+        pytest.param(
+            "select customer_id, 1 as events from staging.events", r"missing \['total'\], undeclared \[\]", id="missing"
+        ),
         pytest.param(f"select *, 1 as more from ({SUM_SQL})", r"missing \[\], undeclared \['more'\]", id="undeclared"),
     ],
 )
@@ -256,14 +292,30 @@ def test_feature_sql_returns_the_declared_columns_exactly(tmp_path: Path, sql: s
 @pytest.mark.parametrize(
     ("label", "population", "said"),
     [
-        pytest.param("select customer_id, 0.4 as label from staging.events", None, "the label is not a whole number", id="fraction"),
-        pytest.param("select customer_id, 'yes' as label from staging.events", None, "the label is not a whole number", id="text"),
-        pytest.param("select customer_id, 1 as outcome from staging.events", None, "the statement lacks label", id="no_label"),
+        pytest.param(
+            "select customer_id, 0.4 as label from staging.events",
+            None,
+            "the label is not a whole number",
+            id="fraction",
+        ),
+        pytest.param(
+            "select customer_id, 'yes' as label from staging.events", None, "the label is not a whole number", id="text"
+        ),
+        pytest.param(
+            "select customer_id, 1 as outcome from staging.events", None, "the statement lacks label", id="no_label"
+        ),
         pytest.param("select 1 as label from staging.events", None, "the statement lacks customer_id", id="no_entity"),
-        pytest.param(None, "select 1 as who from staging.events", "the statement lacks customer_id", id="population_without_entity"),
+        pytest.param(
+            None,
+            "select 1 as who from staging.events",
+            "the statement lacks customer_id",
+            id="population_without_entity",
+        ),
     ],
 )
-def test_label_sql_returns_entity_and_whole_numbers(tmp_path: Path, label: str | None, population: str | None, said: str) -> None:
+def test_label_sql_returns_entity_and_whole_numbers(
+    tmp_path: Path, label: str | None, population: str | None, said: str
+) -> None:
     lab = lab_with_events(tmp_path)
     given = {name: text for name, text in (("label", label), ("population", population)) if text}
     people, labels = lab.labels(snapshots=WEEKLY, **given)
@@ -275,7 +327,10 @@ def test_label_sql_returns_entity_and_whole_numbers(tmp_path: Path, label: str |
 
 def test_null_label_is_found_and_not_taken_for_the_default(tmp_path: Path) -> None:
     lab = lab_with_events(tmp_path)
-    people, labels = lab.labels("select customer_id, case customer_id when 1 then 1 end as label from staging.events group by 1", snapshots=WEEKLY)
+    people, labels = lab.labels(
+        "select customer_id, case customer_id when 1 then 1 end as label from staging.events group by 1",
+        snapshots=WEEKLY,
+    )
     for asset in (people, labels):
         lab.run(asset)
 

@@ -49,7 +49,15 @@ def brute_force(examples: int) -> settings:
 
 def moments() -> st.SearchStrategy[datetime]:
     """Instants at, just before and just after snapshots, time-to-live and horizon edges, and hours round midnight."""
-    distances = [timedelta(0), TICK, -TICK, timedelta(minutes=30), -timedelta(minutes=30), timedelta(hours=1), timedelta(days=3)]
+    distances = [
+        timedelta(0),
+        TICK,
+        -TICK,
+        timedelta(minutes=30),
+        -timedelta(minutes=30),
+        timedelta(hours=1),
+        timedelta(days=3),
+    ]
     shifts = [timedelta(0), timedelta(days=10), -timedelta(days=10), timedelta(hours=36)]
     return st.builds(
         lambda snapshot, shift, distance: snapshot + shift + distance,
@@ -65,7 +73,9 @@ def events() -> st.SearchStrategy[list[Event]]:
         keys, st.sampled_from([None, -1, 0, 5]), st.none() | moments(), st.none() | moments(),
     )  # fmt: skip
     return st.lists(row, max_size=25).flatmap(
-        lambda rows: st.lists(st.sampled_from(rows), max_size=2).map(lambda again: rows + again) if rows else st.just(rows)
+        lambda rows: (
+            st.lists(st.sampled_from(rows), max_size=2).map(lambda again: rows + again) if rows else st.just(rows)
+        )
     )
 
 
@@ -104,7 +114,9 @@ def test_features_are_what_brute_force_finds(
         remade = {made.partition for made in report.made if made.changed}
         assert remade == {key for key in KEYS if Counter(visible[key]) != seen[key]}
         proof = lab.findings(asset, "no_row_depends_on_the_future")
-        assert {key for key, finding in proof.items() if finding.status == "passed"} == {key for key in KEYS if visible[key]}
+        assert {key for key, finding in proof.items() if finding.status == "passed"} == {
+            key for key in KEYS if visible[key]
+        }
         assert not any(finding.status == "failed" for finding in proof.values())
         seen.update({key: Counter(found) for key, found in visible.items()})
 
@@ -126,7 +138,8 @@ def test_join_on_two_columns_confuses_no_keys(tmp_path: Path, examples: int) -> 
         lab.run(asset)
 
         assert stored(lab, "features.pairs", "customer_id, pairs") == {
-            key: paired(known_at(left, moment), known_at(right, moment)) for key, moment in zip(KEYS, INSTANTS, strict=True)
+            key: paired(known_at(left, moment), known_at(right, moment))
+            for key, moment in zip(KEYS, INSTANTS, strict=True)
         }
 
     judge()
@@ -155,7 +168,9 @@ def test_labels_are_what_brute_force_finds(tmp_path: Path, horizon: str, length:
         lab.run(labels)
 
         found = stored(lab, "labels.again", "customer_id, label")
-        assert found == {key: Counter() for key in KEYS} | {key: labelled(rows, moment, length) for key, moment in mature}
+        assert found == {key: Counter() for key in KEYS} | {
+            key: labelled(rows, moment, length) for key, moment in mature
+        }
         for name in ("labels_come_from_their_window_alone", "labels_are_zero_or_one"):
             statuses = {key: finding.status for key, finding in lab.findings(labels, name).items()}
             assert statuses == {key: "passed" if found[key] else "not_applicable" for key in KEYS}
@@ -196,7 +211,10 @@ def test_label_waits_until_its_window_has_fully_passed(tmp_path: Path) -> None:
 
     assert early == {"2011-01-03": "never made", "2011-01-10": "cannot be made yet", "2011-01-17": "cannot be made yet"}
     assert late["2011-01-10"] == "never made"
-    assert lab.rows("select strftime(snapshot, '%m-%d'), label from wh.labels.again order by 1") == [("01-03", 0), ("01-10", 1)]
+    assert lab.rows("select strftime(snapshot, '%m-%d'), label from wh.labels.again order by 1") == [
+        ("01-03", 0),
+        ("01-10", 1),
+    ]
 
 
 def test_label_check_finds_labels_made_too_early(tmp_path: Path) -> None:

@@ -22,30 +22,52 @@ SQL_ROOT = Path(__file__).parents[2].resolve() / "sql"
     ("text", "line", "said"),
     [
         pytest.param("select 1\n, now()\nfrom staging.events", 2, r"now\(\) gives another answer", id="now"),
-        pytest.param("select NOW ( ) from staging.events", 1, r"now\(\) gives another answer", id="now_spelt_otherwise"),
+        pytest.param(
+            "select NOW ( ) from staging.events", 1, r"now\(\) gives another answer", id="now_spelt_otherwise"
+        ),
         pytest.param('select "now"() from staging.events', 1, r"now\(\) gives another answer", id="now_quoted"),
-        pytest.param("-- now()\nselect\nrandom() from staging.events", 3, r"random\(\) gives another answer", id="random"),
-        pytest.param("select current_date from staging.events", 1, r"current_date\(\) gives another", id="current_date"),
-        pytest.param("select 1,\n\ncurrent_timestamp from staging.events", 3, r"current_timestamp\(\)", id="current_timestamp"),
+        pytest.param(
+            "-- now()\nselect\nrandom() from staging.events", 3, r"random\(\) gives another answer", id="random"
+        ),
+        pytest.param(
+            "select current_date from staging.events", 1, r"current_date\(\) gives another", id="current_date"
+        ),
+        pytest.param(
+            "select 1,\n\ncurrent_timestamp from staging.events", 3, r"current_timestamp\(\)", id="current_timestamp"
+        ),
         pytest.param("select today() from staging.events", 1, r"today\(\)", id="today"),
         pytest.param("select age(event_time) from staging.events", 1, r"age\(\)", id="age_until_today"),
-        pytest.param("select getvariable('window_end') from staging.events", 1, r"getvariable\(\)", id="the_engines_own_bounds"),
+        pytest.param(
+            "select getvariable('window_end') from staging.events", 1, r"getvariable\(\)", id="the_engines_own_bounds"
+        ),
         pytest.param("select nextval('s') from staging.events", 1, r"nextval\(\)", id="sequence"),
         pytest.param("select uuid() from staging.events", 1, r"uuid\(\)", id="uuid"),
-        pytest.param("select *\nfrom staging.events\ntablesample 10%", 3, "a sample gives other rows", id="tablesample"),
+        pytest.param(
+            "select *\nfrom staging.events\ntablesample 10%", 3, "a sample gives other rows", id="tablesample"
+        ),
         pytest.param("select * from staging.events using sample 5", 1, "a sample gives other rows", id="using_sample"),
         pytest.param("select * from\nread_csv('a.csv')", 2, r"read_csv\(\) reads outside", id="read_csv"),
         pytest.param("select * from read_parquet('a')", 1, r"read_parquet\(\) reads outside", id="read_parquet"),
-        pytest.param("select * from query_table('wh.staging.events')", 1, r"query_table\(\) reads outside", id="query_table"),
+        pytest.param(
+            "select * from query_table('wh.staging.events')", 1, r"query_table\(\) reads outside", id="query_table"
+        ),
         pytest.param("select * from query('select 1')", 1, r"query\(\) reads outside", id="query"),
         pytest.param("select * from glob('*')", 1, r"glob\(\) reads outside", id="glob"),
         pytest.param("select * from duckdb_tables()", 1, r"duckdb_tables\(\) reads outside", id="duckdb_tables"),
-        pytest.param("select *\nfrom wh.staging.events", 2, "'wh.staging.events' is not a table of the graph", id="catalog"),
+        pytest.param(
+            "select *\nfrom wh.staging.events", 2, "'wh.staging.events' is not a table of the graph", id="catalog"
+        ),
         pytest.param("select * from events", 1, "'events' is not a table of the graph", id="unqualified"),
         pytest.param("select * from 'events.csv'", 1, "'events.csv' is not a table of the graph", id="file_as_table"),
-        pytest.param("select * from information_schema.tables", 1, "'information_schema.tables' is not", id="information_schema"),
-        pytest.param("select * from ops.manifest", 1, "'ops.manifest' is not a table of the graph", id="the_warehouses_books"),
-        pytest.param("select $snapshot,\n$other from staging.events", 2, r"unknown parameter \$other", id="other_parameter"),
+        pytest.param(
+            "select * from information_schema.tables", 1, "'information_schema.tables' is not", id="information_schema"
+        ),
+        pytest.param(
+            "select * from ops.manifest", 1, "'ops.manifest' is not a table of the graph", id="the_warehouses_books"
+        ),
+        pytest.param(
+            "select $snapshot,\n$other from staging.events", 2, r"unknown parameter \$other", id="other_parameter"
+        ),
         pytest.param("select ? from staging.events", 1, "unknown parameter", id="positional_parameter"),
         pytest.param("delete from staging.events", 1, "exactly one SELECT", id="delete"),
         pytest.param("select 1; select 2", 1, "exactly one SELECT", id="two_statements"),
@@ -63,11 +85,17 @@ def test_statement_is_refused_at_its_line(tmp_path: Path, text: str, line: int, 
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("with now as (select 1 as random from staging.events) select random, 'now()' from now", id="names_like_functions"),
+        pytest.param(
+            "with now as (select 1 as random from staging.events) select random, 'now()' from now",
+            id="names_like_functions",
+        ),
         pytest.param("select age(event_time, available_at) from staging.events", id="age_of_two"),
         pytest.param("select e.current_date from staging.events e", id="column_named_current_date"),
         pytest.param("select * from staging.events, range(3), unnest([1, 2]) u", id="table_functions_without_outside"),
-        pytest.param("with recursive t as (select 1 as n union all select n + 1 from t where n < 3) select * from t", id="recursive"),
+        pytest.param(
+            "with recursive t as (select 1 as n union all select n + 1 from t where n < 3) select * from t",
+            id="recursive",
+        ),
         pytest.param("from staging.events", id="from_first"),
         pytest.param("select * from Staging.Events; -- done", id="closing_semicolon_and_comment"),
         pytest.param("select $snapshot from staging.events", id="snapshot"),
@@ -82,7 +110,9 @@ def test_statement_is_accepted(tmp_path: Path, text: str) -> None:
 
 
 def test_statement_refuses_every_unstable_function_of_the_engine() -> None:
-    listed = duckdb.sql("select distinct function_name from duckdb_functions() where stability <> 'CONSISTENT'").fetchall()
+    listed = duckdb.sql(
+        "select distinct function_name from duckdb_functions() where stability <> 'CONSISTENT'"
+    ).fetchall()
 
     assert {row[0] for row in listed} <= UNREPEATABLE
 
@@ -120,7 +150,10 @@ def fingerprint(lab: Lab, text: str) -> str:
     "text",
     [
         pytest.param("SELECT customer_id FROM staging.events WHERE amount > 1 and note = 'A -- b'", id="case_of_words"),
-        pytest.param("select customer_id -- who\nfrom staging.events /* all */ where amount > 1\n\nand note = 'A -- b' ;", id="comments_and_space"),
+        pytest.param(
+            "select customer_id -- who\nfrom staging.events /* all */ where amount > 1\n\nand note = 'A -- b' ;",
+            id="comments_and_space",
+        ),
     ],
 )
 def test_fingerprint_ignores_what_changes_nothing(tmp_path: Path, text: str) -> None:
@@ -134,11 +167,17 @@ def test_fingerprint_ignores_what_changes_nothing(tmp_path: Path, text: str) -> 
     "text",
     [
         pytest.param("select customer_id from staging.events where amount > 2 and note = 'A -- b'", id="number"),
-        pytest.param("select customer_id from staging.events where amount > 1 and note = 'a -- b'", id="case_of_a_text"),
-        pytest.param("select customer_id from staging.events where amount > 1 and note = 'A  -- b'", id="space_in_a_text"),
+        pytest.param(
+            "select customer_id from staging.events where amount > 1 and note = 'a -- b'", id="case_of_a_text"
+        ),
+        pytest.param(
+            "select customer_id from staging.events where amount > 1 and note = 'A  -- b'", id="space_in_a_text"
+        ),
         pytest.param('select customer_id from staging.events where amount > 1 and note = "A -- b"', id="text_to_name"),
         pytest.param("select customer_id from staging.events where amount >= 1 and note = 'A -- b'", id="operator"),
-        pytest.param("select distinct customer_id from staging.events where amount > 1 and note = 'A -- b'", id="distinct"),
+        pytest.param(
+            "select distinct customer_id from staging.events where amount > 1 and note = 'A -- b'", id="distinct"
+        ),
         pytest.param("select customer_id from staging.event where amount > 1 and note = 'A -- b'", id="table"),
     ],
 )
@@ -169,7 +208,9 @@ NAME = (TableName("staging", "names"), "name")
         pytest.param("select amount from (from staging.events)", {"amount": {AMOUNT}}, id="from_first"),
     ],
 )  # fmt: skip
-def test_column_lineage_names_source_columns(tmp_path: Path, text: str, lineage: dict[str, set[tuple[TableName, str]]]) -> None:
+def test_column_lineage_names_source_columns(
+    tmp_path: Path, text: str, lineage: dict[str, set[tuple[TableName, str]]]
+) -> None:
     assert Lab(tmp_path).statement(text).column_lineage(COLUMNS) == lineage
 
 
@@ -190,7 +231,11 @@ def test_column_lineage_leaves_out_what_it_cannot_tell(tmp_path: Path, text: str
         pytest.skip(f"refused when read: {problem.subject}")
     found = statement.column_lineage(COLUMNS)
 
-    assert all(pair[0] in statement.tables and pair[1] in COLUMNS.get(pair[0], ()) for pairs in found.values() for pair in pairs)
+    assert all(
+        pair[0] in statement.tables and pair[1] in COLUMNS.get(pair[0], ())
+        for pairs in found.values()
+        for pair in pairs
+    )
 
 
 RETAIL = {

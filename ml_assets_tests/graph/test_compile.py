@@ -36,7 +36,11 @@ def two_documents(project: TinyProject) -> None:
 
 def second_feature_set(entity: str, column: str) -> Callable[[TinyProject], None]:
     def change(project: TinyProject) -> None:
-        text = DECLARATIONS["habits"].replace("name: habits", "name: manners").replace("entity: customer_id", f"entity: {entity}")
+        text = (
+            DECLARATIONS["habits"]
+            .replace("name: habits", "name: manners")
+            .replace("entity: customer_id", f"entity: {entity}")
+        )
         project.declare("manners", text.replace("spend:", f"{column}:"))
         project.edit("again", "features: [habits]", "features: [habits, manners]")
 
@@ -99,7 +103,11 @@ def test_project_refuses_with_file_and_line(
         (edit("orders", "name: orders", "name: 2024-01-01"), 3, "name"),
         (edit("orders", "amount: {type: float, min: 0}", "day: {type: date, min: 2011-01-31}"), 14, "quote the value"),
         (edit("orders", "amount: {type: float, min: 0}", "day: {type: date, min: 2011-02-31}"), 14, "2011-02-31"),
-        (edit("orders", "amount: {type: float, min: 0}", "amount: {type: float}\n      amount: {type: integer}"), 15, "stands here twice"),
+        (
+            edit("orders", "amount: {type: float, min: 0}", "amount: {type: float}\n      amount: {type: integer}"),
+            15,
+            "stands here twice",
+        ),
     ],
     ids=["on", "no", "NO", "date", "time", "date-name", "date-bound", "no-such-date", "key-twice"],
 )

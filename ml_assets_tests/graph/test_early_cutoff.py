@@ -47,7 +47,9 @@ def test_an_edited_old_line_remakes_exactly_what_depends_on_it(small_shop: Small
     assert later[0] == "2011-10-31"
 
     # Every reader of the raw table looks again; equal rows stop the wave.
-    assert all(found[table] == [""] for table in ("raw.invoices", "staging.purchases", "staging.returns", "staging.products"))
+    assert all(
+        found[table] == [""] for table in ("raw.invoices", "staging.purchases", "staging.returns", "staging.products")
+    )
     assert content(shop, "staging.returns") == content(small_shop, "staging.returns")
     assert content(shop, "staging.products") == content(small_shop, "staging.products")
     for features in ("features.customer_purchases", "features.customer_baskets", "features.customer_rhythm"):
@@ -56,10 +58,14 @@ def test_an_edited_old_line_remakes_exactly_what_depends_on_it(small_shop: Small
     assert found["labels.repeat_purchase__population"] == later
     assert found["labels.repeat_purchase"] == ["2011-10-03", "2011-10-10", "2011-10-17", "2011-10-24"]
     assert content(shop, "labels.repeat_purchase") == content(small_shop, "labels.repeat_purchase")
-    assert content(shop, "labels.repeat_purchase__population") == content(small_shop, "labels.repeat_purchase__population")
+    assert content(shop, "labels.repeat_purchase__population") == content(
+        small_shop, "labels.repeat_purchase__population"
+    )
     # The schedule says not yet: the model and what hangs on it stay.
     assert not {asset for asset in found if asset.startswith(("training.", "models.", "evaluation."))}
-    changed = changed_partitions(small_shop, shop, "features.customer_purchases", "features.customer_baskets", "features.customer_rhythm")
+    changed = changed_partitions(
+        small_shop, shop, "features.customer_purchases", "features.customer_baskets", "features.customer_rhythm"
+    )
     assert found["scores.repeat_purchase"] == sorted(changed & content(shop, "scores.repeat_purchase").keys())
 
 
@@ -70,4 +76,9 @@ def content(shop: SmallShop, asset: str) -> dict[str, str]:
 
 def changed_partitions(before: SmallShop, after: SmallShop, *assets: str) -> set[str]:
     """Partitions whose rows differ in any of these tables."""
-    return {key for asset in assets for key, hashed in content(after, asset).items() if content(before, asset).get(key) != hashed}
+    return {
+        key
+        for asset in assets
+        for key, hashed in content(after, asset).items()
+        if content(before, asset).get(key) != hashed
+    }

@@ -49,7 +49,9 @@ class TestSelection:
     def test_selection_means(self, graph: Graph, selection: str, expected: list[str]) -> None:
         assert [str(asset.name) for asset in select(graph, selection)] == expected
 
-    @pytest.mark.parametrize("selection", ["features.habit", "raw.order", "+staging.sale", "use_case:shops", "featrues.*"])
+    @pytest.mark.parametrize(
+        "selection", ["features.habit", "raw.order", "+staging.sale", "use_case:shops", "featrues.*"]
+    )
     def test_unknown_selection_is_refused_with_what_there_is(self, graph: Graph, selection: str) -> None:
         with pytest.raises(SelectionError) as caught:
             select(graph, selection)

@@ -57,10 +57,14 @@ class TestWorkflowCommands:
         )
 
     def test_errors_come_first_and_one_line_is_annotated_once(self) -> None:
-        weeks = [outcome("failed", partition=f"2024-01-{day:02}", summary=f"{day} repeated") for day in (1, 8, 15, 22, 29)]
+        weeks = [
+            outcome("failed", partition=f"2024-01-{day:02}", summary=f"{day} repeated") for day in (1, 8, 15, 22, 29)
+        ]
         commands = list(workflow_commands(verdict(outcome("warned", check="volume"), *weeks), ROOT, ROOT))
         assert [command.split(" ")[0] for command in commands] == ["::error", "::warning"]
-        assert commands[0].endswith("::2024-01-01: 1 repeated%0A2024-01-08: 8 repeated%0A2024-01-15: 15 repeated%0A… and 2 more partitions")
+        assert commands[0].endswith(
+            "::2024-01-01: 1 repeated%0A2024-01-08: 8 repeated%0A2024-01-15: 15 repeated%0A… and 2 more partitions"
+        )
 
     def test_what_held_or_does_not_apply_is_not_annotated(self) -> None:
         assert list(workflow_commands(verdict(outcome("passed"), outcome("not_applicable")), ROOT, ROOT)) == []
@@ -78,14 +82,20 @@ class TestJUnit:
         "testcase": {"name", "classname", "time", "file", "line"},
         "failure": {"message", "type"}, "error": {"message", "type"}, "skipped": {"message"}, "system-out": set(),
     }  # fmt: skip
-    CHILDREN: ClassVar = {"testsuites": {"testsuite"}, "testsuite": {"testcase"}, "testcase": {"failure", "error", "skipped", "system-out"}}
+    CHILDREN: ClassVar = {
+        "testsuites": {"testsuite"},
+        "testsuite": {"testcase"},
+        "testcase": {"failure", "error", "skipped", "system-out"},
+    }
     EVERY: tuple[Outcome, ...] = ("passed", "failed", "warned", "not_applicable", "error")
 
     def document(self, *outcomes: CheckOutcome) -> ET.Element:
         return ET.fromstring(junit_xml(verdict(*outcomes), ROOT, ROOT).encode())
 
     def test_document_keeps_to_the_common_schema(self) -> None:
-        for element in self.document(*(outcome(kind) for kind in self.EVERY), outcome("passed", asset="raw.orders")).iter():
+        for element in self.document(
+            *(outcome(kind) for kind in self.EVERY), outcome("passed", asset="raw.orders")
+        ).iter():
             assert set(element.keys()) <= self.ATTRIBUTES[element.tag]
             assert {child.tag for child in element} <= self.CHILDREN.get(element.tag, set())
             assert re.fullmatch(r"\d+\.\d{3}", element.get("time", "0.000"))
@@ -124,7 +134,9 @@ class TestMarkdown:
         assert "| severity |" not in text
 
     def test_models_are_shown_with_their_baselines(self) -> None:
-        model = ModelLine("again", 3, 2, {"constant": {"roc_auc": 0.5}, "candidate": {"roc_auc": 0.75, "brier": None}}, "report.html")
+        model = ModelLine(
+            "again", 3, 2, {"constant": {"roc_auc": 0.5}, "candidate": {"roc_auc": 0.75, "brier": None}}, "report.html"
+        )
         text = markdown_summary(Verdict(NOW, (outcome("passed"),), models=(model,)), ROOT, ROOT)
         assert "**again** version 3 on its test snapshots (champion is version 2)" in text
         assert "| candidate | 0.7500 | - | - | - |\n| constant | 0.5000 |" in text

@@ -34,6 +34,8 @@ def test_asset_that_was_never_made_is_one_error_not_one_a_check(tiny_copy: TinyP
     with tiny_copy.context().warehouse.committing() as bench:
         bench.execute("delete from wh.ops.manifest where asset = 'features.habits'")
     graph = tiny_copy.graph()
-    [outcome] = verdict_on(tiny_copy.context(), graph, select(graph, "features.habits"), PartitionChoice(every=True)).outcomes
+    [outcome] = verdict_on(
+        tiny_copy.context(), graph, select(graph, "features.habits"), PartitionChoice(every=True)
+    ).outcomes
     assert (outcome.outcome, outcome.code) == ("error", "MLA302")
     assert outcome.place == "tiny/defs/shop/habits/defs.yaml:3"

@@ -212,22 +212,38 @@ def check(shop: Shop, case: Case, file: str) -> None:
     """The file's rows, quarantine and book entry are as the case says."""
     with shop.looking():
         entry = shop.book(file)
-        assert (entry["status"], entry["rule"]) == ("refused" if case.refused else "loaded", case.refused), entry["reason"]
+        assert (entry["status"], entry["rule"]) == ("refused" if case.refused else "loaded", case.refused), entry[
+            "reason"
+        ]
         assert [row[0] for row in shop.values("id", file)] == case.kept
         assert [row[1:] for row in shop.quarantine() if row[0] == file] == case.bad
         assert all(expected for (expected,) in shop.quarantine("expected"))
         assert entry["rows_read"] == len(case.kept) + len(case.bad)
         assert shop.finding("every_row_read_is_kept_or_quarantined").status == "passed"
         if case.refused:
-            assert [word for word in (file, case.says, "expected:", "got:", "remedy:") if word not in entry["reason"]] == []
+            assert [
+                word for word in (file, case.says, "expected:", "got:", "remedy:") if word not in entry["reason"]
+            ] == []
             assert shop.finding("no_landing_file_is_refused").status == "failed"
             assert any(file in line for line in shop.logged)
 
 
 PARQUET_CASES = {
-    "other types": ("select 1.0::double as id, timestamp '2020-01-01' as day, 2::decimal(5,2) as price, 7 as note", [1], []),
-    "lossy types": ("select 1.5::double as id, null::date as day, 1.0 as price, 'a' as note", [], [(None, "type", "id", "1.5")]),
-    "a number for a date": ("select 1 as id, 20200101 as day, 1.0 as price, 'a' as note", [], [(None, "type", "day", "20200101")]),
+    "other types": (
+        "select 1.0::double as id, timestamp '2020-01-01' as day, 2::decimal(5,2) as price, 7 as note",
+        [1],
+        [],
+    ),
+    "lossy types": (
+        "select 1.5::double as id, null::date as day, 1.0 as price, 'a' as note",
+        [],
+        [(None, "type", "id", "1.5")],
+    ),
+    "a number for a date": (
+        "select 1 as id, 20200101 as day, 1.0 as price, 'a' as note",
+        [],
+        [(None, "type", "day", "20200101")],
+    ),
     "text": ("select ' 5 ' as id, '2020-01-01' as day, '1e1' as price, 'a'::blob as note", [5], []),
     "nothing": ("select 1 as id, null::date as day, 1.0 as price, 'a' as note where false", [], []),
 }
@@ -252,7 +268,9 @@ def test_a_parquet_file(shop: Shop, name: str, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_broken_parquet_file(shop: Shop, damage: Any, rule: str, tmp_path: Path) -> None:
     shop.declare(files="*.parquet", format={"kind": "parquet"})
-    good = parquet("select i as id, null::date as day, i / 1e6 as price, md5(i::text) as note from range(5000) r(i)", tmp_path)
+    good = parquet(
+        "select i as id, null::date as day, i / 1e6 as price, md5(i::text) as note from range(5000) r(i)", tmp_path
+    )
     shop.land("a.parquet", parquet("select 8 as id, null::date as day, 1.5 as price, 'a' as note", tmp_path))
     shop.land("z.parquet", good)
     shop.land("x.parquet", damage(good))
@@ -315,7 +333,9 @@ def test_very_many_bad_rows_are_all_put_aside_and_fail_the_check(shop: Shop) -> 
     assert finding.evidence[0]["expected"] == "4 fields"
 
 
-def test_a_file_that_changes_or_vanishes_while_it_is_read_is_left_for_the_next_run(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_or_vanishes_while_it_is_read_is_left_for_the_next_run(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ml_assets.ingest import judge
 
     changing, vanishing = shop.land("c.csv", HEADER + GOOD), shop.land("v.csv", HEADER + GOOD + "5,,5,e\n")
@@ -344,5 +364,9 @@ def test_personal_data_is_shown_nowhere_but_in_the_quarantine(shop: Shop) -> Non
         shop.declare(columns, bad_rows=bad_rows)
         shop.land("x.csv", HEADER + "1,,1,Ann Lee\n2,,2,Bob Ray\n3,,3\n,Eve Fox\n" * 2)
         shop.load()
-        shown = str([shop.finding(check.name) for check in shop.asset.checks]) + shop.book("x.csv")["reason"] + "".join(shop.logged)
+        shown = (
+            str([shop.finding(check.name) for check in shop.asset.checks])
+            + shop.book("x.csv")["reason"]
+            + "".join(shop.logged)
+        )
         assert not any(name in shown for name in ("Ann", "Bob", "Eve"))

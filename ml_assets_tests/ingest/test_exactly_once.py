@@ -71,7 +71,9 @@ def test_a_changed_file_replaces_its_own_rows_and_quarantine_only(shop: Shop) ->
     assert ids(shop) == [(2, "b.csv"), (3, "a.csv")]
     assert shop.quarantine("_file, value") == [("a.csv", "z"), ("b.csv", "y")]
     assert shop.ask("select _batch, id from wh.raw.sales where _file = 'b.csv'") == first
-    assert shop.ask("select part, sum(rows)::int from wh.ops.buckets where asset = 'raw.sales' group by 1 order by 1") == [("a.csv", 1), ("b.csv", 1)]
+    assert shop.ask(
+        "select part, sum(rows)::int from wh.ops.buckets where asset = 'raw.sales' group by 1 order by 1"
+    ) == [("a.csv", 1), ("b.csv", 1)]
     assert_quiet(shop)
 
 
@@ -230,14 +232,20 @@ def test_a_changed_contract_judges_every_file_again(shop: Shop) -> None:
     assert shop.quarantine() == [("b.csv", 2, "max", "price", "2")]
     assert state(shop) == {"a.csv": "loaded", "b.csv": "loaded", "copy.csv": "copy"}
     assert shop.ask("select count(*) from duckdb_tables() where table_name like '%reload%'") == [(0,)]
-    assert shop.ask("select distinct asset from wh.ops.manifest union select distinct asset from wh.ops.files") == [("raw.sales",)]
+    assert shop.ask("select distinct asset from wh.ops.manifest union select distinct asset from wh.ops.files") == [
+        ("raw.sales",)
+    ]
     assert_quiet(shop)
 
 
 def test_words_that_judge_nothing_are_no_change_of_the_contract(shop: Shop) -> None:
     shop.land("a.csv", A)
     shop.load()
-    shop.declare(COLUMNS | {"note": {"type": "string", "description": "said", "pii": True}}, description="sales", owners=["a@b.c"])
+    shop.declare(
+        COLUMNS | {"note": {"type": "string", "description": "said", "pii": True}},
+        description="sales",
+        owners=["a@b.c"],
+    )
     assert_quiet(shop)
 
 
@@ -248,7 +256,10 @@ def test_a_changed_contract_with_a_file_gone_changes_nothing(shop: Shop) -> None
     path.rename(shop.folder.parent / "a.csv")
     before, old = shop.home.warehouse.read_bytes(), shop.asset
     shop.declare(COLUMNS | {"price": {"type": "decimal"}})
-    with pytest.raises(DeclarationError, match=r"(?s)defs/sales/defs.yaml:1.*no longer in the landing folder.*a\.csv.*remedy: +put them back"):
+    with pytest.raises(
+        DeclarationError,
+        match=r"(?s)defs/sales/defs.yaml:1.*no longer in the landing folder.*a\.csv.*remedy: +put them back",
+    ):
         shop.asset.materialize(shop.context, [""])
     assert shop.home.warehouse.read_bytes() == before
     new, shop.asset = shop.asset, old

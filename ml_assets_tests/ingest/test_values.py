@@ -54,8 +54,21 @@ TIMESTAMPS = {
     "2011-01-31 08:26:00 Europe/London": REFUSED, "2011-01-31 25:00:00": REFUSED, "08:26:00": REFUSED, "-infinity": REFUSED,
     "31/01/2011 08:26": REFUSED, "1296462360": REFUSED,
 }  # fmt: skip
-FORMATTED = {"31/01/2011 08:26 +0000": UTC_MORNING, "31/01/2011 09:26 +0100": UTC_MORNING, "2011-01-31 08:26": REFUSED, "31/02/2011 08:26 +0000": REFUSED}
-COMMAS = {"1,5": 1.5, "1.234,5": 1234.5, "1.234.567": 1234567.0, "-7": -7.0, "1.5": REFUSED, "1,2,3": REFUSED, "12.34,5": REFUSED}
+FORMATTED = {
+    "31/01/2011 08:26 +0000": UTC_MORNING,
+    "31/01/2011 09:26 +0100": UTC_MORNING,
+    "2011-01-31 08:26": REFUSED,
+    "31/02/2011 08:26 +0000": REFUSED,
+}
+COMMAS = {
+    "1,5": 1.5,
+    "1.234,5": 1234.5,
+    "1.234.567": 1234567.0,
+    "-7": -7.0,
+    "1.5": REFUSED,
+    "1,2,3": REFUSED,
+    "12.34,5": REFUSED,
+}
 
 TEXTS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "integer": ({"type": "integer"}, {}, INTEGERS), "float": ({"type": "float"}, {}, FLOATS), "decimal": ({"type": "decimal"}, {}, DECIMALS),
@@ -97,7 +110,11 @@ def test_json_texts_are_read_as_in_csv(shop: Shop) -> None:
 
 def test_any_json_key_can_be_a_source(shop: Shop) -> None:
     keys = ["a b", "*", "$", 'q"q', "a.b", "a/b~c", "é", "a'b", "0"]
-    shop.declare({f"v{n}": {"type": "integer", "source": key} for n, key in enumerate(keys)}, files="*.jsonl", format={"kind": "jsonl"})
+    shop.declare(
+        {f"v{n}": {"type": "integer", "source": key} for n, key in enumerate(keys)},
+        files="*.jsonl",
+        format={"kind": "jsonl"},
+    )
     shop.land("x.jsonl", json.dumps({key: n for n, key in enumerate(keys)}) + "\n")
     shop.load()
     assert shop.values("* exclude (_file, _row, _batch)") == [tuple(range(len(keys)))]
@@ -119,7 +136,9 @@ PARQUET: dict[str, dict[str, Any]] = {
 def test_parquet_values_lose_nothing(shop: Shop, kind: str) -> None:
     with duckdb.connect(config={"TimeZone": "UTC", "autoinstall_known_extensions": False}) as engine:
         for position, sql in enumerate(PARQUET[kind]):
-            engine.execute(f"copy (select {sql} as v, {position} as n) to '{shop.folder}/{position}.parquet' (format parquet)")
+            engine.execute(
+                f"copy (select {sql} as v, {position} as n) to '{shop.folder}/{position}.parquet' (format parquet)"
+            )
     shop.declare({"v": {"type": kind}, "n": {"type": "integer"}}, files="*.parquet", format={"kind": "parquet"})
     shop.load()
     kept = dict(shop.values("n, v"))
@@ -143,7 +162,11 @@ FIELDS = st.text(st.characters(codec="utf-8", exclude_characters="\0") | ODD, ma
 def written_tables(draw: Any) -> str:
     """What the csv module writes."""
     written = StringIO(newline="")
-    writer = csv.writer(written, lineterminator=draw(st.sampled_from(["\n", "\r\n"])), quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])))
+    writer = csv.writer(
+        written,
+        lineterminator=draw(st.sampled_from(["\n", "\r\n"])),
+        quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+    )
     writer.writerows([("a", "b", "c"), *draw(st.lists(st.tuples(FIELDS, FIELDS, FIELDS), max_size=6))])
     return written.getvalue()
 

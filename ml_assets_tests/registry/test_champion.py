@@ -14,12 +14,17 @@ WEAK: dict[str, Any] = {"max_rounds": 1, "early_stopping_rounds": None, "paramet
 
 
 def aliases(world: World) -> list[tuple[str, int, str]]:
-    return [(row[0], row[1], row[2]) for row in world.lab.rows("select alias, version, moved_at::date::varchar from wh.ops.aliases order by rowid")]
+    return [
+        (row[0], row[1], row[2])
+        for row in world.lab.rows("select alias, version, moved_at::date::varchar from wh.ops.aliases order by rowid")
+    ]
 
 
 def test_passing_version_becomes_champion_with_its_verdict(tmp_path: Path) -> None:
     world = World.trained(tmp_path)
-    ((version, passed, reasons, rules),) = world.lab.rows("select version, passed, reasons, rules from wh.models.again__champion")
+    ((version, passed, reasons, rules),) = world.lab.rows(
+        "select version, passed, reasons, rules from wh.models.again__champion"
+    )
 
     assert (version, passed, reasons) == (1, True, "all 1 rules held")
     (rule,) = json.loads(rules)
@@ -56,7 +61,10 @@ def test_better_successor_becomes_champion_and_the_past_is_kept(tmp_path: Path) 
     world.train()
 
     assert aliases(world) == [("champion", 1, "2011-04-05"), ("champion", 2, "2011-04-12")]
-    assert world.lab.rows("select version, judged_at::date::varchar from wh.models.again__champion order by 1") == [(1, "2011-04-05"), (2, "2011-04-12")]
+    assert world.lab.rows("select version, judged_at::date::varchar from wh.models.again__champion order by 1") == [
+        (1, "2011-04-05"),
+        (2, "2011-04-12"),
+    ]
 
 
 def test_changed_gate_judges_the_version_again(tmp_path: Path) -> None:

@@ -49,5 +49,11 @@ def test_reasons_name_what_did_not_hold_with_its_numbers() -> None:
     metrics = {"candidate": {"log_loss": 0.5}, "constant": {"log_loss": 0.6}, "linear": {"log_loss": 0.4}}
 
     assert judge(metrics, GateSpec(better_than=("constant",))).reasons == "all 1 rules held"
-    assert judge(metrics, GateSpec(better_than=("constant", "linear"))).reasons == "test log loss below linear: failed (0.5 against 0.4)"
-    assert judge(metrics, GateSpec(better_than=("one_rule",))).reasons == "test log loss below one_rule: not_applicable (0.5 against None)"
+    assert (
+        judge(metrics, GateSpec(better_than=("constant", "linear"))).reasons
+        == "test log loss below linear: failed (0.5 against 0.4)"
+    )
+    assert (
+        judge(metrics, GateSpec(better_than=("one_rule",))).reasons
+        == "test log loss below one_rule: not_applicable (0.5 against None)"
+    )

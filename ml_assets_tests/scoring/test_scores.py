@@ -27,7 +27,11 @@ def scored_world(root: Path, **scores: Any) -> World:
 def test_everybody_has_one_score_a_snapshot(tmp_path: Path) -> None:
     world = scored_world(tmp_path)
 
-    assert world.lab.rows(BY_SNAPSHOT) == [("2011-03-21", 1, 40, 40), ("2011-03-28", 1, 40, 40), ("2011-04-04", 1, 40, 40)]
+    assert world.lab.rows(BY_SNAPSHOT) == [
+        ("2011-03-21", 1, 40, 40),
+        ("2011-03-28", 1, 40, 40),
+        ("2011-04-04", 1, 40, 40),
+    ]
     found = world.judge(world.scores())
     assert {name for name, finding in found.items() if finding.status == "failed"} == set()
     assert found["population_is_covered"].summary == "40 of 40 scored (100.00%, at least 100%)"
@@ -37,10 +41,15 @@ def test_score_is_what_the_champions_package_says(tmp_path: Path) -> None:
     world = scored_world(tmp_path)
     with world.lab.warehouse.reading() as bench:
         version = load_version(bench, "again", 1)
-        rows = arrow_rows(bench, "select * from wh.features.habits where snapshot >= timestamp '2011-03-21' order by snapshot, customer_id")
+        rows = arrow_rows(
+            bench,
+            "select * from wh.features.habits where snapshot >= timestamp '2011-03-21' order by snapshot, customer_id",
+        )
         stored = arrow_rows(bench, "select * from wh.scores.again order by snapshot, customer_id")
 
-    np.testing.assert_array_equal(stored["score"].to_numpy(), version.package.predict(version.package.encoder.encode(rows)[0]))
+    np.testing.assert_array_equal(
+        stored["score"].to_numpy(), version.package.predict(version.package.encoder.encode(rows)[0])
+    )
     assert stored["model_package"].unique().to_pylist() == [version.package_sha256]
 
 
@@ -52,8 +61,14 @@ def test_new_version_scores_the_newest_snapshot_again_and_no_older_one(tmp_path:
     report = changed.lab.run(changed.scores())
 
     assert [made.partition for made in report.made if made.changed] == ["2011-04-04"]
-    assert [row[:2] for row in changed.lab.rows(BY_SNAPSHOT)] == [("2011-03-21", 1), ("2011-03-28", 1), ("2011-04-04", 2)]
-    assert changed.lab.rows("select * from wh.scores.again where snapshot < timestamp '2011-04-04' order by all") == before
+    assert [row[:2] for row in changed.lab.rows(BY_SNAPSHOT)] == [
+        ("2011-03-21", 1),
+        ("2011-03-28", 1),
+        ("2011-04-04", 2),
+    ]
+    assert (
+        changed.lab.rows("select * from wh.scores.again where snapshot < timestamp '2011-04-04' order by all") == before
+    )
 
 
 def test_next_week_is_scored_and_last_weeks_scores_stay(tmp_path: Path) -> None:
@@ -63,7 +78,12 @@ def test_next_week_is_scored_and_last_weeks_scores_stay(tmp_path: Path) -> None:
     report = world.lab.run(world.scores())
 
     assert [made.partition for made in report.made if made.changed] == ["2011-04-11"]
-    assert [row[:2] for row in world.lab.rows(BY_SNAPSHOT)] == [("2011-03-21", 1), ("2011-03-28", 1), ("2011-04-04", 1), ("2011-04-11", 2)]
+    assert [row[:2] for row in world.lab.rows(BY_SNAPSHOT)] == [
+        ("2011-03-21", 1),
+        ("2011-03-28", 1),
+        ("2011-04-04", 1),
+        ("2011-04-11", 2),
+    ]
 
 
 def test_corrected_features_of_an_old_snapshot_score_it_again_by_the_version_of_the_day(tmp_path: Path) -> None:
@@ -78,7 +98,11 @@ def test_corrected_features_of_an_old_snapshot_score_it_again_by_the_version_of_
     assert {made.partition: made.note for made in report.made if made.changed} == {
         "2011-03-28": "changed: features.habits, model version", "2011-04-04": "changed: model version",
     }  # fmt: skip
-    assert [found[:2] for found in world.lab.rows(BY_SNAPSHOT)] == [("2011-03-21", 1), ("2011-03-28", 2), ("2011-04-04", 2)]
+    assert [found[:2] for found in world.lab.rows(BY_SNAPSHOT)] == [
+        ("2011-03-21", 1),
+        ("2011-03-28", 2),
+        ("2011-04-04", 2),
+    ]
     told = "select partition, (inputs::json->>'model version')::int from wh.ops.manifest where asset = 'scores.again' order by 1"
     assert world.lab.rows(told) == [("2011-03-21", 1), ("2011-03-28", 2), ("2011-04-04", 2)]
 
@@ -103,7 +127,11 @@ def test_pinned_version_is_used_whatever_the_champion_is(tmp_path: Path) -> None
 
 
 def test_without_a_champion_there_are_no_scores_but_an_error(tmp_path: Path) -> None:
-    world = World(tmp_path, estimator={"max_rounds": 1, "early_stopping_rounds": None, "parameters": {"min_data_in_leaf": 5000}}, gate={"better_than": ("linear",)})
+    world = World(
+        tmp_path,
+        estimator={"max_rounds": 1, "early_stopping_rounds": None, "parameters": {"min_data_in_leaf": 5000}},
+        gate={"better_than": ("linear",)},
+    )
     world.train()
     with pytest.raises(NotMaterializedError, match="again has no champion"):
         world.lab.run(world.scores())
@@ -148,7 +176,9 @@ def test_features_that_break_their_contract_are_not_scored(tmp_path: Path) -> No
         pytest.param("insert into wh.scores.again select * from wh.scores.again where customer_id = 4", "key_is_unique", "", 1, id="twice"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_scores_is_found_with_evidence(tmp_path: Path, damage: str, check: str, said: str, evidence: int) -> None:
+def test_what_is_wrong_with_scores_is_found_with_evidence(
+    tmp_path: Path, damage: str, check: str, said: str, evidence: int
+) -> None:
     world = scored_world(tmp_path)
     world.lab.alter(damage)
     finding = world.judge(world.scores())[check]

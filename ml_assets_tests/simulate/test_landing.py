@@ -138,9 +138,7 @@ def test_closed_days_have_no_file() -> None:
     days = {landed.day for landed in landing_days(ShopSpec(customers=2000, days=60))}
     every = {date(2010, 12, 1) + timedelta(days=n) for n in range(60)}
 
-    assert every - days == {
-        day for day in every if day.weekday() == 5 or date(2010, 12, 24) <= day < date(2011, 1, 4)
-    }
+    assert every - days == {day for day in every if day.weekday() == 5 or date(2010, 12, 24) <= day < date(2011, 1, 4)}
 
 
 def test_report_counts_what_the_files_hold(tmp_path: Path) -> None:

@@ -63,9 +63,7 @@ def test_every_returned_line_was_bought_before_by_the_same_customer() -> None:
     lines = rows().unique().filter(IS_KNOWN)
     bought, back = lines.filter(~IS_RETURN), lines.filter(IS_RETURN)
 
-    matched = back.with_row_index().join(
-        bought, on=["CustomerID", "StockCode", "UnitPrice"], suffix="_bought"
-    )
+    matched = back.with_row_index().join(bought, on=["CustomerID", "StockCode", "UnitPrice"], suffix="_bought")
     fitting = matched.filter(
         pl.col("InvoiceDate_bought") <= pl.col("InvoiceDate"),
         pl.col("Quantity_bought") >= -pl.col("Quantity"),

@@ -38,7 +38,9 @@ def contract(**columns: dict[str, Any]) -> dict[str, ColumnSpec]:
         pytest.param({"type": "integer", "min": 10}, pa.array(range(9)), ["x: min 10 broken in 9 rows, such as 0, 1, 2, 3, 4"], id="five_examples"),
     ],
 )  # fmt: skip
-def test_broken_rules_are_named_with_count_and_examples(spec: dict[str, Any], values: pa.Array, found: list[str]) -> None:
+def test_broken_rules_are_named_with_count_and_examples(
+    spec: dict[str, Any], values: pa.Array, found: list[str]
+) -> None:
     assert [str(violation) for violation in violations(pa.table({"x": values}), contract(x=spec))] == found
 
 

@@ -24,7 +24,9 @@ FEATURES = ("first", "second", "third")
 def rows(count: int = 400, seed: int = 1) -> tuple[Matrix, Matrix]:
     """Three features (the third a category of four codes, holes in all) and labels that follow the first two."""
     draw = np.random.default_rng(seed)
-    matrix = np.column_stack([draw.normal(size=count), draw.gamma(1, 100, count), draw.integers(0, 4, count)]).astype(float)
+    matrix = np.column_stack([draw.normal(size=count), draw.gamma(1, 100, count), draw.integers(0, 4, count)]).astype(
+        float
+    )
     label = (draw.random(count) < 1 / (1 + np.exp(-1.5 * matrix[:, 0] - (matrix[:, 1] > 100)))).astype(float)
     matrix[draw.random((count, 3)) < 0.1] = NAN
     return np.asfortranarray(matrix), label
@@ -97,12 +99,16 @@ def test_one_rule_is_what_brute_force_finds(found: list[tuple[float, float, bool
     assert rule.position == position
     assert rule.feature == ("few", "many")[position]
     known = ~np.isnan(matrix[:, position])
-    np.testing.assert_allclose(rule.predict(matrix)[known], [shares[value] for value in matrix[known, position].tolist()], rtol=1e-12)
+    np.testing.assert_allclose(
+        rule.predict(matrix)[known], [shares[value] for value in matrix[known, position].tolist()], rtol=1e-12
+    )
     missing = label[~known]
     np.testing.assert_allclose(rule.predict(matrix)[~known], (missing.sum() + 1) / (len(missing) + 2), rtol=1e-12)
 
 
-@pytest.mark.parametrize("ridge", [pytest.param(10.0, id="as_used"), pytest.param(0.01, id="weak"), pytest.param(1000.0, id="strong")])
+@pytest.mark.parametrize(
+    "ridge", [pytest.param(10.0, id="as_used"), pytest.param(0.01, id="weak"), pytest.param(1000.0, id="strong")]
+)
 def test_logistic_regression_finds_the_optimum_that_scikit_learn_finds(ridge: float) -> None:
     from sklearn.linear_model import LogisticRegression
 
@@ -159,7 +165,11 @@ def test_column_that_is_always_missing_changes_nothing() -> None:
 def test_candidate_learns_from_the_rows_that_were_declared(patience: int | None, refit: bool) -> None:
     train, validation = rows(seed=4), rows(200, seed=5)
     everything = (np.asfortranarray(np.vstack([train[0], validation[0]])), np.r_[train[1], validation[1]])
-    estimator: dict[str, Any] = {**model_spec().estimator.model_dump(), "early_stopping_rounds": patience, "max_rounds": 60}
+    estimator: dict[str, Any] = {
+        **model_spec().estimator.model_dump(),
+        "early_stopping_rounds": patience,
+        "max_rounds": 60,
+    }
     spec = model_spec(estimator=estimator).estimator
     learnt = everything if refit else train
     found, facts = fit_lightgbm(learnt, spec, [], searched=(train, validation) if patience else None, place="here")

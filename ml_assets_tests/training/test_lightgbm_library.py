@@ -25,7 +25,9 @@ def trained_by_the_package(patience: int | None, order: Literal["C", "F"]) -> An
     import lightgbm
 
     (matrix, label), validation = rows(), rows(200, seed=2)
-    data = lightgbm.Dataset(np.array(matrix, order=order), label, feature_name=["f0", "f1", "f2"], categorical_feature=[2])
+    data = lightgbm.Dataset(
+        np.array(matrix, order=order), label, feature_name=["f0", "f1", "f2"], categorical_feature=[2]
+    )
     if patience is None:
         return lightgbm.train(PARAMETERS, data, 30)
     watched = lightgbm.Dataset(*validation, reference=data)
@@ -42,7 +44,9 @@ def test_trees_are_those_of_the_package(patience: int | None, order: Literal["C"
     if patience is None:
         found = train_trees((same, label), PARAMETERS, 30, categorical=[2])
     else:
-        found = train_trees((same, label), PARAMETERS, 200, categorical=[2], validation=rows(200, seed=2), patience=patience)
+        found = train_trees(
+            (same, label), PARAMETERS, 200, categorical=[2], validation=rows(200, seed=2), patience=patience
+        )
 
     assert trees_of(found.text) == trees_of(oracle.model_to_string(num_iteration=found.rounds))
     assert found.rounds == (30 if patience is None else oracle.best_iteration)
@@ -95,7 +99,9 @@ def test_what_the_library_refuses_is_told() -> None:
         pytest.param({"n_estimators": 3}, TrainingError, "n_estimators is not for `parameters`", id="reserved_alias"),
     ],
 )
-def test_parameter_that_would_be_ignored_is_refused(declared: dict[str, Any], error: type[Exception], said: str) -> None:
+def test_parameter_that_would_be_ignored_is_refused(
+    declared: dict[str, Any], error: type[Exception], said: str
+) -> None:
     with pytest.raises(error, match=said):
         refuse_parameters(declared, ("metric", "num_iterations"), "model.yaml:7")
 
@@ -123,6 +129,8 @@ def test_training_imports_no_other_package_and_leaves_the_environment_alone(give
         "print([name for name in ('lightgbm', 'sklearn', 'scipy', 'pandas', 'dagster') if name in sys.modules], os.environ.get('GOMP_SPINCOUNT', ''))"
     )
     clean = {name: value for name, value in os.environ.items() if "OMP" not in name}
-    said = subprocess.run([sys.executable, "-c", code], env=clean | given, capture_output=True, text=True, check=True, timeout=60).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=clean | given, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
 
     assert said.strip() == f"[] {left}".strip()

@@ -43,7 +43,9 @@ def test_matrix_has_the_features_in_order_with_holes_as_nan() -> None:
 def test_column_order_of_the_table_does_not_matter() -> None:
     encoder = Encoder.fit(TABLE, NAMES, [])
 
-    np.testing.assert_array_equal(encoded(encoder), encoded(encoder, TABLE.select(sorted(TABLE.column_names, reverse=True))))
+    np.testing.assert_array_equal(
+        encoded(encoder), encoded(encoder, TABLE.select(sorted(TABLE.column_names, reverse=True)))
+    )
 
 
 def test_unseen_categories_are_nan_and_counted() -> None:

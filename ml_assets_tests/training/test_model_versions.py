@@ -82,12 +82,18 @@ def test_manifest_says_what_the_version_was_made_from(tmp_path: Path) -> None:
         pytest.param({"early_stopping_rounds": 2, "refit": False}, 280, id="early_stopping_train_only"),
     ],
 )
-def test_rows_trained_on_are_those_declared_and_never_the_test(tmp_path: Path, estimator: dict[str, Any], rows: int) -> None:
-    world = World(tmp_path, estimator={"max_rounds": 20, "parameters": {"num_leaves": 4, "min_data_in_leaf": 10}, **estimator})
+def test_rows_trained_on_are_those_declared_and_never_the_test(
+    tmp_path: Path, estimator: dict[str, Any], rows: int
+) -> None:
+    world = World(
+        tmp_path, estimator={"max_rounds": 20, "parameters": {"num_leaves": 4, "min_data_in_leaf": 10}, **estimator}
+    )
     world.give()
     world.lab.run(world.training)
     with_test = world.lab.run(world.model).facts
-    world.lab.alter("update wh.training.again set label = 1 - label, orders = 0 where part = 'test' or snapshot = timestamp '2011-03-07'")
+    world.lab.alter(
+        "update wh.training.again set label = 1 - label, orders = 0 where part = 'test' or snapshot = timestamp '2011-03-07'"
+    )
     world.lab.alter("delete from wh.ops.manifest where asset = 'models.again'")
     flipped = world.lab.run(world.model).facts
 
@@ -116,7 +122,9 @@ def test_wrong_parameter_is_an_error_at_the_declaration(
 
 
 def test_version_without_useful_features_still_has_all_its_baselines(tmp_path: Path) -> None:
-    world = World(tmp_path, estimator={"max_rounds": 5, "early_stopping_rounds": None, "parameters": {"min_data_in_leaf": 5000}})
+    world = World(
+        tmp_path, estimator={"max_rounds": 5, "early_stopping_rounds": None, "parameters": {"min_data_in_leaf": 5000}}
+    )
     world.train()
 
     assert world.judge(world.model)["newest_package_loads_and_answers"].status == "passed"

@@ -35,7 +35,11 @@ def changed(name: str, old: str, new: str) -> Callable[[Files], Files]:
         pytest.param(changed("encoder.json", "x", "y"), "encoder.json", id="one_byte_of_the_encoder"),
         pytest.param(lambda files: files | {"extra.json": "{}"}, "extra.json", id="added"),
         pytest.param(lambda files: {"encoder.json": files["encoder.json"]}, "candidate.json", id="removed"),
-        pytest.param(lambda files: {"encoder.json": files["candidate.json"], "candidate.json": files["encoder.json"]}, "candidate.json, encoder.json", id="exchanged"),
+        pytest.param(
+            lambda files: {"encoder.json": files["candidate.json"], "candidate.json": files["encoder.json"]},
+            "candidate.json, encoder.json",
+            id="exchanged",
+        ),
     ],
 )
 def test_changed_package_is_refused(damage: Callable[[Files], Files], named: str) -> None:
@@ -66,7 +70,7 @@ def test_loading_a_stored_version_unpickles_nothing(tmp_path: Path, monkeypatch:
 
 def test_stored_files_are_text_that_json_reads(tmp_path: Path) -> None:
     world = World.trained(tmp_path)
-    (names, texts), = world.lab.rows("select map_keys(files), map_values(files) from wh.models.again")
+    ((names, texts),) = world.lab.rows("select map_keys(files), map_values(files) from wh.models.again")
 
     assert sorted(names) == ["candidate.json", "constant.json", "encoder.json", "linear.json", "one_rule.json"]
     assert all(isinstance(json.loads(text), dict) for text in texts)
@@ -84,8 +88,14 @@ def test_changed_byte_in_the_warehouse_fails_the_check_and_every_reader(tmp_path
         load_version(bench, "again", 1)
 
 
-@pytest.mark.parametrize(("number", "named"), [pytest.param(None, "again@candidate", id="newest"), pytest.param(3, "again@3", id="by_number")])
+@pytest.mark.parametrize(
+    ("number", "named"),
+    [pytest.param(None, "again@candidate", id="newest"), pytest.param(3, "again@3", id="by_number")],
+)
 def test_version_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path, number: int | None, named: str) -> None:
-    with World(tmp_path).lab.warehouse.reading() as bench, pytest.raises(NotMaterializedError, match=f"there is no {named}") as caught:
+    with (
+        World(tmp_path).lab.warehouse.reading() as bench,
+        pytest.raises(NotMaterializedError, match=f"there is no {named}") as caught,
+    ):
         load_version(bench, "again", number)
     assert "ml-assets run models.again" in str(caught.value)

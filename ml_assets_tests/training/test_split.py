@@ -35,7 +35,9 @@ def test_split_keeps_every_outcome_window_inside_its_part(
     keys = keys_of(date(2020, 1, 1), gaps)
     shuffled = list(keys)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
-    spec = TimeSplitSpec(test_snapshots=test, validation_snapshots=validation, embargo=f"{embargo} days" if embargo else None)
+    spec = TimeSplitSpec(
+        test_snapshots=test, validation_snapshots=validation, embargo=f"{embargo} days" if embargo else None
+    )
     try:
         plan = plan_split(shuffled, spec, timedelta(days=horizon), "here")
     except TrainingError:

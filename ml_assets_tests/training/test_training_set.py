@@ -39,7 +39,9 @@ def test_entity_without_features_stays_with_nulls_and_fails_the_contract(tmp_pat
     world.lab.alter("delete from wh.features.habits where customer_id = 7 and snapshot = timestamp '2011-01-10'")
     world.lab.run(world.training)
 
-    assert world.lab.rows("select orders, channel from wh.training.again where customer_id = 7 and snapshot = timestamp '2011-01-10'") == [(None, None)]
+    assert world.lab.rows(
+        "select orders, channel from wh.training.again where customer_id = 7 and snapshot = timestamp '2011-01-10'"
+    ) == [(None, None)]
     finding = world.judge(world.training)["features_keep_their_contract"]
     assert (finding.status, finding.summary) == ("failed", "orders: not_null broken in 1 rows, such as null")
     with pytest.raises(BlockedError, match=r"models\.again refuses to read training\.again"):
@@ -73,7 +75,9 @@ def test_correction_reaches_the_training_set_only_when_retraining_is_due(
     report = world.lab.run(world.training, retrain=forced)
 
     assert report.changed is made
-    assert (world.lab.rows("select sum(spend) from wh.training.again where snapshot < timestamp '2011-03-01'") != before) is made
+    assert (
+        world.lab.rows("select sum(spend) from wh.training.again where snapshot < timestamp '2011-03-01'") != before
+    ) is made
     world.lab.run(world.model, retrain=forced)
     assert [number for number, _ in world.versions()] == ([1, 2] if made else [1])
 

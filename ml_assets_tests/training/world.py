@@ -97,7 +97,10 @@ class World:
         self.lab = Lab(root, instant(now))
         self.declared = model
         self.columns = FEATURES
-        self.kept = {key: [simulated_row(customer, week) for customer in range(1, customers + 1)] for week, key in enumerate(self._keys("2011-12-31"))}
+        self.kept = {
+            key: [simulated_row(customer, week) for customer in range(1, customers + 1)]
+            for week, key in enumerate(self._keys("2011-12-31"))
+        }
 
     @classmethod
     def trained(cls, root: Path) -> World:
@@ -115,7 +118,13 @@ class World:
 
     @cached_property
     def sets(self) -> dict[str, FeatureSetSpec]:
-        declared = {"name": "habits", "entity": "customer_id", "snapshots": SNAPSHOTS, "sql": "f.sql", "columns": self.columns}
+        declared = {
+            "name": "habits",
+            "entity": "customer_id",
+            "snapshots": SNAPSHOTS,
+            "sql": "f.sql",
+            "columns": self.columns,
+        }
         return {"habits": FeatureSetSpec.model_validate(declared)}
 
     @property
@@ -144,7 +153,9 @@ class World:
         keys = SnapshotSpec.model_validate(SNAPSHOTS).keys(self.lab.now)
         features = {key: [row for row, _ in self.kept[key]] for key in keys}
         labels = {
-            key: [(row[0], label) for row, label in self.kept[key]] for key in keys if (self.lab.now - instant(key)).days >= 14
+            key: [(row[0], label) for row, label in self.kept[key]]
+            for key in keys
+            if (self.lab.now - instant(key)).days >= 14
         }
         kinds = {name: _DUCKDB[column["type"]] for name, column in self.columns.items()}
         for asset in (
@@ -168,7 +179,10 @@ class World:
 
     def versions(self) -> list[tuple[int, str]]:
         """Number and package hash of every stored version."""
-        return [(row[0], row[1]) for row in self.lab.rows("select version, package_sha256 from wh.models.again order by version")]
+        return [
+            (row[0], row[1])
+            for row in self.lab.rows("select version, package_sha256 from wh.models.again order by version")
+        ]
 
 
 @cache

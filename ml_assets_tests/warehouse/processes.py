@@ -43,7 +43,9 @@ def land_events(lab: Lab, number: int, *, more: int = 0) -> None:
     rows = [
         [(7 * row + number) % 50, (row * row) % 97 + more, monday + timedelta(minutes=row)] for row in range(400)
     ]  # fmt: skip
-    lab.land(f"events-{number:02}.csv", ["customer_id", "amount", "event_time"], [*rows, [1, -1, monday], [2, "x", monday]])
+    lab.land(
+        f"events-{number:02}.csv", ["customer_id", "amount", "event_time"], [*rows, [1, -1, monday], [2, "x", monday]]
+    )
 
 
 def run_pipeline(root: Path) -> None:
@@ -88,7 +90,9 @@ def read_ledger(root: Path, stop: Path) -> None:
     while not stop.exists():
         with lab.warehouse.reading(1) as bench:
             stored = partition_contents(bench, LEDGER.quoted, "snapshot") if bench.has_table(LEDGER) else {}
-            booked = {row[0]: (row[1], row[2]) for row in bench.rows("select partition, rows, content from wh.ops.manifest")}
+            booked = {
+                row[0]: (row[1], row[2]) for row in bench.rows("select partition, rows, content from wh.ops.manifest")
+            }
         if stored != booked:
             raise SystemExit(f"torn: {sorted(set(stored.items()) ^ set(booked.items()))[:3]}")
         readings += 1

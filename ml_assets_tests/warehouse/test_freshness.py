@@ -17,7 +17,9 @@ RETAIL = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retai
 NO_SATURDAYS = CalendarSpec(kind="declared", weekdays=("mon", "tue", "wed", "thu", "fri", "sun"))
 
 
-def judged(root: Path, now: str, times: list[Any], calendar: CalendarSpec = CalendarSpec(), max_age: str = "2 days") -> CheckFinding:  # noqa: B008
+def judged(
+    root: Path, now: str, times: list[Any], calendar: CalendarSpec = CalendarSpec(), max_age: str = "2 days"
+) -> CheckFinding:  # noqa: B008
     lab = Lab(root, instant(now))
     lab.given("staging.given", [(moment,) for moment in times], {"at": "timestamp"}, None)
     return lab.judge(freshness_check(FreshnessSpec(max_age=max_age), calendar, "at"), "staging.given")
@@ -107,7 +109,11 @@ def test_rare_trade_on_a_weekday_does_not_open_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "days", [pytest.param([], id="none"), pytest.param([date(2011, 5, 2), date(2011, 5, 9), date(2011, 5, 16)], id="three_mondays")]
+    "days",
+    [
+        pytest.param([], id="none"),
+        pytest.param([date(2011, 5, 2), date(2011, 5, 9), date(2011, 5, 16)], id="three_mondays"),
+    ],
 )
 def test_too_short_a_past_teaches_nothing(days: list[date]) -> None:
     calendar = TradingCalendar.of(CalendarSpec(kind="learnt"), days)
@@ -126,12 +132,17 @@ def test_real_shop_raises_no_alarm_when_its_closures_are_declared() -> None:
         found = set()
         for morning in (days[35] + timedelta(days=n) for n in range((days[-1] - days[35]).days)):
             seen = [day for day in days if day < morning]
-            newest = datetime.combine(seen[-1], datetime.min.time()).replace(hour=16, tzinfo=instant("2011-01-01").tzinfo)
+            newest = datetime.combine(seen[-1], datetime.min.time()).replace(
+                hour=16, tzinfo=instant("2011-01-01").tzinfo
+            )
             now = datetime.combine(morning, datetime.min.time()).replace(hour=8, tzinfo=newest.tzinfo)
             if TradingCalendar.of(spec, seen).age(newest, now) > timedelta(days=2):
                 found.add(morning)
         return found
 
     assert alarms(CalendarSpec(kind="learnt", closed=closed)) == set()
-    assert {day.isoformat() for day in alarms(CalendarSpec(kind="learnt", closed=closed[:-4]))} == {"2011-04-25", "2011-04-26"}
+    assert {day.isoformat() for day in alarms(CalendarSpec(kind="learnt", closed=closed[:-4]))} == {
+        "2011-04-25",
+        "2011-04-26",
+    }
     assert len(alarms(CalendarSpec(closed=closed))) > 0

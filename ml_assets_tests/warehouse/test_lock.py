@@ -75,7 +75,9 @@ def test_writer_passes_readers_that_never_leave_the_table_alone(tmp_path: Path) 
             reader.join()
 
 
-@pytest.mark.parametrize("outer", [pytest.param("reading", id="in_reading"), pytest.param("committing", id="in_commit")])
+@pytest.mark.parametrize(
+    "outer", [pytest.param("reading", id="in_reading"), pytest.param("committing", id="in_commit")]
+)
 def test_commit_inside_another_block_is_refused(tmp_path: Path, outer: str) -> None:
     lab = Lab(tmp_path)
     with (

@@ -109,7 +109,9 @@ def contents(lab: Lab) -> Contents:
         return {asset: {key: row.content for key, row in rows.items()} for asset, rows in whole_manifest(bench).items()}
 
 
-@pytest.mark.parametrize("kills", [pytest.param(6, id="6_kills"), pytest.param(50, id="50_kills", marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "kills", [pytest.param(6, id="6_kills"), pytest.param(50, id="50_kills", marks=pytest.mark.full)]
+)
 def test_run_killed_at_any_instant_leaves_old_or_new_and_can_be_completed(
     tmp_path: Path, before_and_after: tuple[Path, Contents, Contents], kills: int
 ) -> None:

@@ -38,7 +38,9 @@ def judged(
     return lab.judge(check, str(TABLE), hidden=hidden)
 
 
-def judged_weeks(root: Path, check: Check, rows: Sequence[Sequence[Any]], weeks: Sequence[str] = WEEKS) -> dict[str, CheckFinding]:
+def judged_weeks(
+    root: Path, check: Check, rows: Sequence[Sequence[Any]], weeks: Sequence[str] = WEEKS
+) -> dict[str, CheckFinding]:
     """Partition → finding on a table that is partitioned by snapshot."""
     lab = Lab(root)
     lab.given(str(TABLE), rows, PARTITIONED, None)
@@ -66,7 +68,9 @@ def test_key_is_judged_within_each_snapshot(tmp_path: Path) -> None:
     rows = [(WEEKS[0], 1, 0.0), (WEEKS[1], 1, 0.0), (WEEKS[1], 2, 0.0), (WEEKS[1], 2, 0.0)]
     found = judged_weeks(tmp_path, unique_check(("customer_id",)), rows)
 
-    assert {key: finding.status for key, finding in found.items()} == dict(zip(WEEKS, ("passed", "failed", "not_applicable"), strict=True))
+    assert {key: finding.status for key, finding in found.items()} == dict(
+        zip(WEEKS, ("passed", "failed", "not_applicable"), strict=True)
+    )
     assert found[WEEKS[1]].evidence == [{"customer_id": 2, "rows": 2}]
     assert found[WEEKS[2]].summary == "no rows to judge"
 
@@ -76,10 +80,28 @@ COLUMN_CASES = [
     pytest.param({"type": "integer", "min": 0}, "bigint", 0, -1, "at least 0", id="min"),
     pytest.param({"type": "float", "max": 1.5}, "double", 1.5, 1.5000001, "at most 1.5", id="max"),
     pytest.param({"type": "float", "max": 1.5}, "double", None, float("nan"), "at most 1.5", id="max_and_not_a_number"),
-    pytest.param({"type": "date", "min": "2011-01-31"}, "date", "2011-01-31", "2011-01-30", "at least 2011-01-31", id="min_date"),
-    pytest.param({"type": "timestamp", "max": "2011-01-31"}, "timestamp", "2011-01-31", "2011-01-31T00:00:01", "at most 2011-01-31", id="max_time"),
-    pytest.param({"type": "string", "pattern": "[0-9]{5}"}, "varchar", "12345", "123456", "matching", id="pattern_of_the_whole_text"),
-    pytest.param({"type": "string", "max_length": 3}, "varchar", "äöü", "abcd", "at most 3 characters", id="max_length"),
+    pytest.param(
+        {"type": "date", "min": "2011-01-31"}, "date", "2011-01-31", "2011-01-30", "at least 2011-01-31", id="min_date"
+    ),
+    pytest.param(
+        {"type": "timestamp", "max": "2011-01-31"},
+        "timestamp",
+        "2011-01-31",
+        "2011-01-31T00:00:01",
+        "at most 2011-01-31",
+        id="max_time",
+    ),
+    pytest.param(
+        {"type": "string", "pattern": "[0-9]{5}"},
+        "varchar",
+        "12345",
+        "123456",
+        "matching",
+        id="pattern_of_the_whole_text",
+    ),
+    pytest.param(
+        {"type": "string", "max_length": 3}, "varchar", "äöü", "abcd", "at most 3 characters", id="max_length"
+    ),
     pytest.param({"type": "string", "allowed": ["it's", "b"]}, "varchar", "it's", "B", "one of", id="allowed_text"),
     pytest.param({"type": "integer", "allowed": [1, 2]}, "bigint", 2, 3, "one of", id="allowed_integer"),
     pytest.param({"type": "float"}, "double", 0.0, float("inf"), "a finite number", id="finite"),
@@ -87,7 +109,9 @@ COLUMN_CASES = [
 
 
 @pytest.mark.parametrize(("declared", "kind", "good", "bad", "said"), COLUMN_CASES)
-def test_contract_finds_the_bad_row_only(tmp_path: Path, declared: dict[str, Any], kind: str, good: Any, bad: Any, said: str) -> None:
+def test_contract_finds_the_bad_row_only(
+    tmp_path: Path, declared: dict[str, Any], kind: str, good: Any, bad: Any, said: str
+) -> None:
     (check,) = column_checks({"v": ColumnSpec.model_validate(declared)})
     good_rows = [(1, good)] + ([(2, None)] if declared.get("nullable", True) else [])
 
@@ -125,7 +149,9 @@ def test_contract_is_judged_for_each_asked_snapshot(tmp_path: Path) -> None:
 
 
 def test_personal_data_is_masked_and_evidence_bounded(tmp_path: Path) -> None:
-    (check,) = column_checks({"mail": ColumnSpec(type="string", max_length=3), "note": ColumnSpec(type="string", max_length=3)})
+    (check,) = column_checks(
+        {"mail": ColumnSpec(type="string", max_length=3), "note": ColumnSpec(type="string", max_length=3)}
+    )
     rows = [(f"person{n}@example.com", "x" * 5000) for n in range(50)] + [(None, "abcd")]
 
     finding = judged(tmp_path, check, rows, {"mail": "varchar", "note": "varchar"}, hidden=["mail"])
@@ -138,7 +164,8 @@ def test_personal_data_is_masked_and_evidence_bounded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "status"), [pytest.param(1, "passed", id="at_the_limit"), pytest.param(2, "failed", id="above_the_limit")]
+    ("missing", "status"),
+    [pytest.param(1, "passed", id="at_the_limit"), pytest.param(2, "failed", id="above_the_limit")],
 )
 def test_share_of_missing_values_stays_within_its_limit(tmp_path: Path, missing: int, status: str) -> None:
     rows = [(None if n < missing else n, 1) for n in range(10)]
@@ -165,7 +192,9 @@ def days_of(counts: Sequence[int], last: str = "2011-05-31") -> list[tuple[datet
     """`counts[-1]` rows on day `last`, the others on the days before."""
     newest = datetime.fromisoformat(last)
     return [
-        (newest - timedelta(days=len(counts) - 1 - position),) for position, count in enumerate(counts) for _ in range(count)
+        (newest - timedelta(days=len(counts) - 1 - position),)
+        for position, count in enumerate(counts)
+        for _ in range(count)
     ]
 
 
@@ -242,7 +271,9 @@ def test_repeated_rows_stay_a_small_share(tmp_path: Path) -> None:
         pytest.param({"a": "bigint", "b": "decimal(18, 4)", "c": "date"}, False, "passed", "undeclared ['c']", id="undeclared_where_some_are_declared"),
     ],
 )  # fmt: skip
-def test_columns_are_as_declared(tmp_path: Path, columns: dict[str, str], complete: bool, status: str, said: str) -> None:
+def test_columns_are_as_declared(
+    tmp_path: Path, columns: dict[str, str], complete: bool, status: str, said: str
+) -> None:
     declared = {"a": ColumnSpec(type="integer"), "b": ColumnSpec(type="decimal")}
     finding = judged(tmp_path, schema_check(declared, complete=complete), [], columns)
 

@@ -20,9 +20,18 @@ TABLE = TableName("scores", "made")
 @pytest.mark.parametrize(
     ("column", "first", "second", "values", "left"),
     [
-        pytest.param("version", [(1, "a"), (2, "b")], [(2, "c"), (2, "d")], [2], [(1, "a"), (2, "c"), (2, "d")], id="by_number"),
+        pytest.param(
+            "version", [(1, "a"), (2, "b")], [(2, "c"), (2, "d")], [2], [(1, "a"), (2, "c"), (2, "d")], id="by_number"
+        ),
         pytest.param("version", [(1, "a"), (2, "b")], [], [1, 2, 3], [], id="by_nothing"),
-        pytest.param("note", [(1, "a"), (2, "it's"), (3, None)], [(4, "it's")], ["it's"], [(1, "a"), (3, None), (4, "it's")], id="by_text"),
+        pytest.param(
+            "note",
+            [(1, "a"), (2, "it's"), (3, None)],
+            [(4, "it's")],
+            ["it's"],
+            [(1, "a"), (3, None), (4, "it's")],
+            id="by_text",
+        ),
     ],
 )
 def test_rows_of_the_given_values_give_way(
@@ -43,7 +52,18 @@ def test_rows_of_the_given_values_give_way(
 def test_row_of_the_manifest_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     lab, when = Lab(tmp_path), datetime(2011, 6, 1, 12, 30, tzinfo=UTC)
     rows = [
-        ManifestRow(str(TABLE), key, {"raw.a": "1:00", "it's": '"x"'}, "logic", number, f"{number}:ff", 7, when, 0.25, "never made")
+        ManifestRow(
+            str(TABLE),
+            key,
+            {"raw.a": "1:00", "it's": '"x"'},
+            "logic",
+            number,
+            f"{number}:ff",
+            7,
+            when,
+            0.25,
+            "never made",
+        )
         for number, key in enumerate(["2011-01-03", "2011-01-10", ""])
     ]
     with lab.warehouse.committing() as bench:
@@ -73,7 +93,7 @@ def test_content_is_the_multiset_of_rows(tmp_path: Path, left: str, right: str, 
 
 
 def test_names_and_texts_of_any_characters_stay_names_and_texts(tmp_path: Path) -> None:
-    odd = 'a "b" \'c\'; drop'
+    odd = "a \"b\" 'c'; drop"
     with Lab(tmp_path).warehouse.workbench() as bench:
         assert bench.records(f"select {literal(odd)} as {quoted(odd)}") == [{odd: odd}]
 
