@@ -14,12 +14,13 @@ from ml_assets.warehouse.results import CheckFinding
 from ml_assets_tests.builders import Lab, instant
 
 RETAIL = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail"
+EVERY_DAY = CalendarSpec()
 NO_SATURDAYS = CalendarSpec(kind="declared", weekdays=("mon", "tue", "wed", "thu", "fri", "sun"))
 
 
 def judged(
-    root: Path, now: str, times: list[Any], calendar: CalendarSpec = CalendarSpec(), max_age: str = "2 days"
-) -> CheckFinding:  # noqa: B008
+    root: Path, now: str, times: list[Any], calendar: CalendarSpec = EVERY_DAY, max_age: str = "2 days"
+) -> CheckFinding:
     lab = Lab(root, instant(now))
     lab.given("staging.given", [(moment,) for moment in times], {"at": "timestamp"}, None)
     return lab.judge(freshness_check(FreshnessSpec(max_age=max_age), calendar, "at"), "staging.given")
