@@ -33,7 +33,7 @@ class SmallShop:
 
     def copied_to(self, home: Path) -> SmallShop:
         """The same state, for a test that changes it."""
-        shutil.copytree(self.home, home)
+        shutil.copytree(self.home, home, ignore=shutil.ignore_patterns("scratch"))
         return SmallShop(home)
 
     @property

@@ -151,7 +151,7 @@ class TinyProject:
 
     def copied_to(self, root: Path) -> TinyProject:
         """The same project with the same state, for a test that changes it."""
-        shutil.copytree(self.root, root)
+        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("scratch"))
         return TinyProject(root, Home(root / ".ml_assets"))
 
     def declare(self, name: str, text: str) -> Path:

@@ -13,6 +13,8 @@ from ml_assets.training.matrix import Matrix
 Vector = npt.NDArray[np.float64]
 
 _RULE_BINS = 20
+# Losses that agree to so many digits are equal but for rounding.
+_LOSS_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class OneRule:
         candidates = (
             _rule_of(matrix[:, position], label, feature, position) for position, feature in enumerate(features)
         )
-        return min(candidates, key=lambda found: found[0])[1]
+        return min(candidates, key=lambda found: round(found[0], _LOSS_DIGITS))[1]
 
     def predict(self, matrix: Matrix) -> Vector:
         values = matrix[:, self.position]

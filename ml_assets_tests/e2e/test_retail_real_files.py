@@ -110,7 +110,7 @@ def test_second_run_writes_nothing(first: tuple[Path, dict[str, Any]]) -> None:
 
 def test_an_edited_line_remakes_exactly_what_depends_on_it(first: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     home = tmp_path / "state"
-    shutil.copytree(first[0], home)
+    shutil.copytree(first[0], home, ignore=shutil.ignore_patterns("scratch"))
     edited = home / "landing" / "retail" / "2011-11-30.csv"
     lines = edited.read_text(encoding="utf-8").splitlines(keepends=True)
     position = next(i for i, line in enumerate(lines[1:], 1) if line.split(",")[6] and not line.startswith("C"))
