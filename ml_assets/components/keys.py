@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import dagster as dg
 
 from ml_assets.specs.times import KEY_FORMAT, SnapshotSpec
@@ -38,6 +36,3 @@ def partitions_of(snapshots: SnapshotSpec | None, home: Home) -> dg.TimeWindowPa
     return dg.TimeWindowPartitionsDefinition(
         start=first, cron_schedule=snapshots.cron, fmt=KEY_FORMAT, timezone="UTC", end_offset=1
     )
-
-
-FRESHNESS_SLACK = timedelta(days=1)

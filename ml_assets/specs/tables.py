@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ml_assets.specs.base import Described, Name, Severity, Spec
+from ml_assets.specs.base import Described, Severity, Spec
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
 from ml_assets.specs.times import CalendarSpec, FreshnessSpec
 
@@ -156,6 +156,3 @@ class SqlTableSpec(TableSpec):
     repeated_rows: Literal["ignore", "warn", "error"] = Field(
         default="ignore", description="Whether fully repeated rows are reported."
     )
-
-
-TableName = Name
