@@ -6,9 +6,11 @@ import json
 import os
 import sys
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
-from ml_assets.cli.project import OpenProject, found_root, keys_within, open_project, partition_range
+from ml_assets.cli.project import found_root, keys_within, open_project, partition_range
 from ml_assets.cli.terminal import Terminal
 from ml_assets.errors import MlAssetsError, NotMaterializedError, SelectionError
 from ml_assets.graph.annotations import workflow_commands
@@ -17,12 +19,14 @@ from ml_assets.graph.markdown import markdown_summary
 from ml_assets.graph.plan import select
 from ml_assets.graph.summary import summarize
 from ml_assets.graph.verdict import PartitionChoice, Verdict, not_carried_out, verdict_on
+from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.home import Home
+from ml_assets.warehouse.steps import StepRecord, record_step
 
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What was asked on the command line. None leaves `github` and `record` to the surroundings."""
+    """What was asked on the command line. None leaves `github` to the surroundings."""
 
     selection: str = "*"
     partitions: str | None = None
@@ -30,7 +34,7 @@ class CheckOptions:
     junit: Path | None = None
     markdown: Path | None = None
     github: bool | None = None
-    record: bool | None = None
+    record: bool = True
     as_json: bool = False
 
 
@@ -77,20 +81,18 @@ def _verdict(project: Path | None, options: CheckOptions) -> Verdict:
         verdict = verdict_on(replace(context, progress=terminal.progress), opened.graph, assets, choice)
     if not verdict.findings:
         return verdict
-    _tell_dagster(opened, verdict, options.record)
+    if options.record:
+        _keep_for_dagster(context, verdict)
     return replace(verdict, models=summarize(context, opened.graph, assets).models)
 
 
-def _tell_dagster(opened: OpenProject, verdict: Verdict, record: bool | None) -> None:
-    """Let the UI show what was found, where it has been used."""
-    if not (opened.home.dagster.is_dir() if record is None else record):
-        return
-    # Imported here: Dagster takes a second, and a build machine without an instance needs none of it.
-    from ml_assets.components.check_records import record_command
-    from ml_assets.components.launch import project_instance
-
-    with project_instance(opened.home) as instance:
-        record_command(instance, [(opened.graph[name], findings) for name, findings in verdict.findings.items()])
+def _keep_for_dagster(context: RunContext, verdict: Verdict) -> None:
+    """Write what was judged into the book of steps; the UI shows it when it next looks."""
+    run_id, now = str(uuid4()), datetime.now(UTC)
+    with context.warehouse.committing() as bench:
+        for number, (asset, findings) in enumerate(verdict.findings.items()):
+            keys = tuple(sorted({finding.partition for finding in findings}))
+            record_step(bench, StepRecord(run_id, number, "check", asset, keys, "judged", now, now))
 
 
 def _write(verdict: Verdict, root: Path, options: CheckOptions) -> None:

@@ -103,8 +103,8 @@ def status(project: Path | None, selection: str, as_json: bool) -> None:
 @click.option("--github/--no-github", default=None, help="Print GitHub annotations; default: inside GitHub Actions.")
 @click.option(
     "--record/--no-record",
-    default=None,
-    help="Show the results in the Dagster UI too; default: if it has been used here.",
+    default=True,
+    help="Let the Dagster UI show the results when it next looks; default yes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_obj

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,7 +30,7 @@ class OpenProject:
         """What reading and judging need; the clock is read once."""
         return RunContext(
             Warehouse(self.home.warehouse, self.home.scratch), self.home, sql_root(self.root), self.home.clock()(), __version__,
-            retrain=retrain,
+            log=lambda text: sys.stderr.write(f"{text}\n"), retrain=retrain,
         )  # fmt: skip
 
 

@@ -7,12 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ml_assets.cli.project import OpenProject, keys_within, open_project, partition_range
 from ml_assets.cli.terminal import Terminal
-from ml_assets.graph.plan import select, stage_plan, stages
+from ml_assets.graph.plan import select
+from ml_assets.graph.run import RunReport, failures_in_words, run_graph
 from ml_assets.graph.summary import Summary, summarize
 from ml_assets.warehouse.asset import TableAsset
 
@@ -35,17 +37,10 @@ def run_assets_of(
     """Run, with progress on a terminal, then say what there is now."""
     started = time.monotonic()
     keys = _keys(opened, assets, partitions)
-    if not _anything_stale(opened, assets, keys, retrain=retrain):
-        return _finish(opened, assets, {}, 0, time.monotonic() - started, as_json=as_json)
-    os.environ["ML_ASSETS_RETRAIN"] = "1" if retrain else "0"
-    # Imported here: Dagster takes a second, and a run with nothing to do needs none of it.
-    from ml_assets.components.launch import run_assets
-    from ml_assets.components.progress import listening
-
-    terminal = Terminal(quiet=as_json)
-    with terminal, listening(terminal.progress):
-        report = run_assets(opened.graph, opened.root, assets, keys)
-    return _finish(opened, assets, report.failures, len(report.run_ids), time.monotonic() - started, as_json=as_json)
+    with Terminal(quiet=as_json) as terminal:
+        context = replace(opened.context(retrain=retrain), progress=terminal.progress)
+        report = run_graph(context, assets, keys)
+    return _finish(opened, assets, report, time.monotonic() - started, as_json=as_json)
 
 
 def _keys(opened: OpenProject, assets: Sequence[TableAsset], partitions: str | None) -> list[str] | None:
@@ -55,51 +50,49 @@ def _keys(opened: OpenProject, assets: Sequence[TableAsset], partitions: str | N
     return keys_within(wanted, assets, opened.home.clock()())
 
 
-def _anything_stale(
-    opened: OpenProject, assets: Sequence[TableAsset], keys: list[str] | None, *, retrain: bool
-) -> bool:
-    context = opened.context(retrain=retrain)
-    with context.warehouse.reading() as bench:
-        return any(stage_plan(bench, context, stage, keys).assets for stage in stages(assets))
-
-
 def _finish(
     opened: OpenProject,
     assets: Sequence[TableAsset],
-    failures: dict[str, str],
-    runs: int,
+    report: RunReport,
     seconds: float,
     *,
     as_json: bool,
 ) -> int:
     summary = summarize(opened.context(), opened.graph, assets)
-    failed = bool(failures) or summary.errors > 0
+    failed = bool(report.failures) or summary.errors > 0
     if as_json:
         facts: dict[str, Any] = summary.to_json() | {
-            "failures": failures,
-            "dagster_runs": runs,
+            "run_id": report.run_id,
+            "made": report.made,
+            "failures": report.failures,
+            "skipped": report.skipped,
             "seconds": round(seconds, 3),
         }
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
     else:
-        _print(summary, failures, runs, seconds)
+        _print(summary, report, seconds)
     return 1 if failed else 0
 
 
-def _print(summary: Summary, failures: dict[str, str], runs: int, seconds: float) -> None:
+def _print(summary: Summary, report: RunReport, seconds: float) -> None:
     from ml_assets.cli.tables import print_summary
 
-    if runs == 0 and not failures:
+    if report.steps == 0:
         sys.stdout.write(f"Nothing to do: every selected asset is current ({seconds:.1f} s).\n")
-    print_summary(summary, failures, seconds)
+    print_summary(summary, failures_in_words(report.failures, report.skipped), seconds)
 
 
 def ui_command(project: Path | None, host: str, port: int) -> None:
     """Replace this process by `dagster dev` on the project's own state."""
-    from ml_assets.components.launch import prepare_instance
+    from ml_assets.components.instance import project_instance
+    from ml_assets.components.telling import tell
 
     opened = open_project(project)
-    os.environ["DAGSTER_HOME"] = str(prepare_instance(opened.home).resolve())
+    with project_instance(opened.home) as instance:
+        told = tell(instance, opened.context(), opened.graph.assets)
+    if told:
+        sys.stdout.write(f"Shown to Dagster: {told} steps that the command line made.\n")
+    os.environ["DAGSTER_HOME"] = str(opened.home.dagster.resolve())
     os.environ["ML_ASSETS_HOME"] = str(opened.home.root)
     command = [
         sys.executable,

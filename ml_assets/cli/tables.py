@@ -20,7 +20,7 @@ _METRICS = (
 )
 
 
-def print_summary(summary: Summary, failures: dict[str, str], seconds: float) -> None:
+def print_summary(summary: Summary, failures: list[str], seconds: float) -> None:
     """Assets, checks, model metrics beside baselines, failures with their places, and what to do next."""
     console = Console(width=None if Console().is_terminal else 120)
     console.print(_asset_table(summary.assets))
@@ -43,8 +43,8 @@ def print_summary(summary: Summary, failures: dict[str, str], seconds: float) ->
         )
     if len(summary.failed_checks) > _MOST_FAILURES:
         console.print(f"  … and {len(summary.failed_checks) - _MOST_FAILURES} more: ml-assets status")
-    for step, message in failures.items():
-        console.print(f"[red]failed[/] {step}\n{escape(message)}", soft_wrap=True)
+    for failure in failures:
+        console.print(escape(failure), style="red", soft_wrap=True, highlight=False)
     _print_next(console, summary, failures)
 
 
@@ -99,7 +99,7 @@ def _model_table(model: ModelLine) -> Table:
     return table
 
 
-def _print_next(console: Console, summary: Summary, failures: dict[str, str]) -> None:
+def _print_next(console: Console, summary: Summary, failures: list[str]) -> None:
     for model in summary.models:
         if Path(model.report).exists():
             console.print(f"Report: {_relative(model.report)}", soft_wrap=True)

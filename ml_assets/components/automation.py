@@ -6,6 +6,7 @@ import dagster as dg
 
 from ml_assets.resources import MlAssetsResource
 from ml_assets.warehouse.asset import TableAsset
+from ml_assets.warehouse.names import TableName
 
 # Filled while definitions are built; a condition is data without closures, so it finds its asset here by key.
 _ASSETS: dict[dg.AssetKey, tuple[TableAsset, MlAssetsResource]] = {}
@@ -14,6 +15,14 @@ _ASSETS: dict[dg.AssetKey, tuple[TableAsset, MlAssetsResource]] = {}
 def remember(key: dg.AssetKey, asset: TableAsset, resource: MlAssetsResource) -> None:
     """Let `OutOfDate` judge this asset."""
     _ASSETS[key] = (asset, resource)
+
+
+def remembered() -> tuple[dict[TableName, TableAsset], MlAssetsResource] | None:
+    """Every asset of this code location by its table, and the project's resource; None where there is none."""
+    if not _ASSETS:
+        return None
+    resource = next(iter(_ASSETS.values()))[1]
+    return {asset.name: asset for asset, _ in _ASSETS.values()}, resource
 
 
 class OutOfDate(dg.AutomationCondition[dg.AssetKey]):

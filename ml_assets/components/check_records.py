@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -14,17 +15,20 @@ from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.results import CheckFinding
 
-COMMAND_JOB = "ml_assets_check"
 _SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
 
 
 @dataclass(frozen=True)
 class RunStep:
-    """What an event belongs to. Events without a run would be unique for ever: the second on a partition is refused."""
+    """What an event belongs to, and when it happened (None: now).
+
+    Events without a run would be unique for ever: the second on a partition is refused.
+    """
 
     run_id: str
     job_name: str
     step_key: str | None = None
+    at: datetime | None = None
 
 
 def check_result(key: dg.AssetKey, check: Check, findings: Sequence[CheckFinding]) -> dg.AssetCheckResult:
@@ -57,33 +61,21 @@ def record_evaluations(
 ) -> None:
     """One evaluation for each check and partition: Dagster itself keeps one of a whole range, which names no partition."""
     checks = {check.name: check for check in asset.checks}
-    with _one_transaction(instance):
+    with one_transaction(instance):
         for finding in findings:
             if finding.status != "not_applicable":
                 evaluation = _evaluation(asset, checks[finding.check], finding)
-                _report(instance, dg.DagsterEventType.ASSET_CHECK_EVALUATION, step, evaluation)
+                report_event(instance, dg.DagsterEventType.ASSET_CHECK_EVALUATION, step, evaluation)
 
 
-def record_command(instance: dg.DagsterInstance, judged: Sequence[tuple[TableAsset, Sequence[CheckFinding]]]) -> str:
-    """Evaluations found outside of Dagster, as a run of their own that has ended well; its id."""
-    run = dg.DagsterRun(COMMAND_JOB, tags={"ml_assets/command": "check"})
-    instance.add_run(run)
-    step = RunStep(run.run_id, COMMAND_JOB)
-    _report(instance, dg.DagsterEventType.RUN_START, step)
-    for asset, findings in judged:
-        record_evaluations(instance, asset, findings, step)
-    _report(instance, dg.DagsterEventType.RUN_SUCCESS, step)
-    return run.run_id
-
-
-def _report(
-    instance: dg.DagsterInstance, kind: dg.DagsterEventType, step: RunStep, facts: dg.AssetCheckEvaluation | None = None
-) -> None:
+def report_event(instance: dg.DagsterInstance, kind: dg.DagsterEventType, step: RunStep, facts: Any = None) -> None:
+    """Store one event of a run."""
     event = dg.DagsterEvent(kind.value, step.job_name, step_key=step.step_key, event_specific_data=facts)
-    instance.report_dagster_event(event, step.run_id)
+    instance.report_dagster_event(event, step.run_id, timestamp=step.at.timestamp() if step.at else None)
 
 
-def _one_transaction(instance: dg.DagsterInstance) -> Any:
+def one_transaction(instance: dg.DagsterInstance) -> Any:
+    """A block whose events become visible together, where the event log can do that."""
     storage = instance.event_log_storage
     return storage.one_transaction() if isinstance(storage, PooledSqliteEventLogStorage) else nullcontext()
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from ml_assets.components.automation import remembered
 from ml_assets.components.keys import asset_key
+from ml_assets.components.telling import tell
 from ml_assets.ingest.raw_table import RawTableAsset
 from ml_assets.resources import MlAssetsResource
 from ml_assets.warehouse.manifest import fingerprint
@@ -31,6 +33,8 @@ def landing_sensor(asset: RawTableAsset, resource: MlAssetsResource) -> dg.Senso
     )  # fmt: skip
     def landing(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         run = resource.context()
+        # What the command line loaded is no lost materialisation.
+        tell(context.instance, run, (remembered() or ({}, resource))[0])
         with run.warehouse.reading() as bench:
             plan = asset.landing_plan(bench, run)
         materialized = context.instance.get_latest_materialization_event(key) is not None

@@ -47,10 +47,10 @@ def later_rows_check(statement: Statement, sources: Mapping[TableName, TimeColum
         known = _known_proofs(scope)
         open_cuts = [moment for moment in cuts if known.get(_label(moment)) != proofs[_label(moment)]]
         try:
-            with CutSources(scope.bench, sources, whole) as cut:
+            with CutSources(scope.bench, statement, sources, whole) as cut:
                 for moment in open_cuts:
                     cut.move_to(Window.before(moment))
-                    _recompute(cut, statement)
+                    _recompute(scope, cut, statement)
                     sides = _Sides(scope, Window.before(moment).condition(own))
                     if sides.differ:
                         return [sides.failure(moment)]
@@ -123,9 +123,11 @@ def _cuts(scope: CheckScope, sources: Mapping[TableName, TimeColumns], own: Time
     return [moment for moment in midnights if first is not None and naive_utc(moment) > first]
 
 
-def _recompute(cut: CutSources, statement: Statement) -> None:
+def _recompute(scope: CheckScope, cut: CutSources, statement: Statement) -> None:
     try:
-        cut.session.execute(f"create or replace table memory.main.recomputed as select * from (\n{statement.body}\n)")
+        cut.session.execute(
+            f"create or replace table {scope.bench.database}.main.recomputed as select * from (\n{statement.body}\n)"
+        )
     except duckdb.Error as problem:
         raise engine_error(statement, problem) from problem
 

@@ -125,18 +125,18 @@ def recompute(
     partitions: Sequence[str], *, into: str,
 ) -> None:  # fmt: skip
     """Create table `into` with the statement's rows for every partition, each from sources cut to its window."""
-    target, select = f"memory.main.{quoted(into)}", snapshot_select(statement)
+    target, select = f"{bench.database}.main.{quoted(into)}", snapshot_select(statement)
     moments = [snapshot_time(key) for key in sorted(partitions)]
 
     def visit(share: Sequence[datetime]) -> None:
-        with CutSources(bench, times) as sources:
+        with CutSources(bench, statement, times) as sources:
             for moment in share:
                 sources.move_to(window(moment))
                 sources.session.execute(f"insert into {target} {select}", {"snapshot": naive_utc(moment)})
 
     try:
         with one_thread(bench) as workers, ThreadPoolExecutor(workers) as pool:
-            with CutSources(bench, times) as shape:
+            with CutSources(bench, statement, times) as shape:
                 shape.session.execute(
                     f"create or replace table {target} as {select} limit 0", {"snapshot": naive_utc(moments[0])}
                 )

@@ -54,7 +54,7 @@ def run_snapshots(
                 f"create or replace table {quoted(into)} as {select} limit 0", {"snapshot": naive_utc(snapshots[0])}
             )
             for _ in range(workers):
-                sessions.put(first.cursor())
+                sessions.put(bench.session())
             for done, _ in enumerate(pool.map(make, snapshots), 1):
                 progress(label, done, len(snapshots))
     except duckdb.Error as problem:

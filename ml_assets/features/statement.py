@@ -53,6 +53,29 @@ class Statement:
     def uses_snapshot(self) -> bool:
         return any(str(node.this) == "snapshot" for node in self.tree.find_all(exp.Placeholder, exp.Parameter))
 
+    def columns_in_use(self, columns: Iterable[str]) -> list[str]:
+        """Those of a source table's columns that the result may depend on; all, where a word stands for many columns.
+
+        A column that is nowhere named cannot matter, unless a `*`, COLUMNS(), a natural join, a pivot or a table used
+        as a value takes in what is not named.
+        """
+        found = list(columns)
+        if self._takes_unnamed_columns:
+            return found
+        words = {token.text.lower() for token in self.tokens}
+        # An empty list would not do: rows have to be counted by some column.
+        return [name for name in found if name.lower() in words] or found[:1]
+
+    @cached_property
+    def _takes_unnamed_columns(self) -> bool:
+        if any(self.tree.find_all(exp.Pivot, exp.Columns)) or any(map(_takes_all, self.tree.find_all(exp.Star))):
+            return True
+        words = {token.text.lower() for token in self.tokens}
+        if words & {"natural", "columns", "positional", "asof"}:
+            return True
+        tables = {table.alias_or_name.lower() for table in self.tree.find_all(exp.Table) if table.db}
+        return any(column.name.lower() in tables for column in self.tree.find_all(exp.Column))
+
     @cached_property
     def output_columns(self) -> tuple[str, ...]:
         """Names of the result's columns as far as the text alone tells."""
@@ -84,6 +107,20 @@ class Statement:
             if word.lower() in line.lower().partition("--")[0]:
                 return number
         return None
+
+
+def _takes_all(star: exp.Star) -> bool:
+    """Whether a `*` stands for the columns of a warehouse table, not for those that the statement has named before."""
+    if isinstance(star.parent, exp.Count):
+        return False
+    select = star.find_ancestor(exp.Select)
+    if select is None:
+        return True
+    sources = [select.args.get("from_") or select.args.get("from"), *select.args.get("joins", ())]
+    read = [source.this for source in sources if source is not None]
+    return not read or any(
+        not isinstance(source, exp.Table | exp.Subquery) or bool(source.args.get("db")) for source in read
+    )
 
 
 def read_statement(sql_root: Path, relative: str, *, declared_at: str) -> Statement:

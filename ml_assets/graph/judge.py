@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ml_assets.graph.origin import columns_of
@@ -24,12 +24,13 @@ class Judgement:
 
 
 def judge_asset(
-    context: RunContext, asset: TableAsset, partitions: Sequence[str], only: Collection[str] | None = None
-) -> Judgement:
+    context: RunContext, asset: TableAsset, partitions: Sequence[str], only: Collection[str] | None = None,
+    also: Callable[[Workbench, Judgement], None] | None = None,
+) -> Judgement:  # fmt: skip
     """One finding for each asked check and partition, stored beside the content it judged.
 
     A partition that was never made is not applicable, which is neither passed nor failed. A check that raises leaves
-    no finding and does not keep the others from theirs.
+    no finding and does not keep the others from theirs. `also` writes more in the commit that stores the findings.
     """
     checks = [check for check in asset.checks if only is None or check.name in only]
     with context.warehouse.workbench() as bench:
@@ -45,7 +46,10 @@ def judge_asset(
         contents = {key: row.content for key, row in known.items()}
         with bench.committing():
             record_findings(bench, asset.name, rules, contents, findings, context.now)
-    return Judgement(findings, judgement.broken, judgement.seconds)
+            judgement = Judgement(findings, judgement.broken, judgement.seconds)
+            if also is not None:
+                also(bench, judgement)
+    return judgement
 
 
 def _judged(

@@ -13,6 +13,7 @@ from ml_assets.errors import SelectionError, nearest
 from ml_assets.graph.compile import Graph
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.names import TableName
+from ml_assets.warehouse.results import unjudged
 from ml_assets.warehouse.store import Workbench
 
 
@@ -83,7 +84,10 @@ def stages(assets: Iterable[TableAsset]) -> list[list[TableAsset]]:
 def stage_plan(
     bench: Workbench, context: RunContext, stage: Sequence[TableAsset], partitions: Sequence[str] | None = None
 ) -> StagePlan:
-    """Inside a reading block: what of a stage is stale now, and what in it may become so."""
+    """Inside a reading block: what of a stage is stale now, and what in it may become so.
+
+    What was made and never judged, because its run was killed in between, has to be judged.
+    """
     reasons: dict[TableName, dict[str, str]] = {}
     reached: list[TableName] = []
     for asset in stage:
@@ -91,6 +95,7 @@ def stage_plan(
         if partitions is not None and asset.snapshots is not None:
             keys = [key for key in keys if key in partitions]
         stale = asset.stale(bench, context, keys)
+        stale |= {key: "not judged yet" for key in unjudged(bench, asset.name, keys) if key not in stale}
         if not stale and any(dep in reasons or dep in reached for dep in asset.deps):
             reached.append(asset.name)
         elif stale:

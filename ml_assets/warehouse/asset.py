@@ -41,7 +41,7 @@ class RunContext:
     now: datetime
     package_version: str
     run_id: str = ""
-    log: Callable[[str], None] = print
+    log: Callable[[str], object] = print
     progress: Progress = _silent
     retrain: bool = False
 
@@ -77,6 +77,8 @@ class TableAsset(ABC):
     """
 
     kinds: tuple[str, ...] = ("duckdb",)
+    # What its steps will import: loaded ahead, while the engine works on something else.
+    imports: tuple[str, ...] = ()
 
     def __init__(self, name: TableName, spec: Described, place: str, *, use_case: str) -> None:
         self.name = name

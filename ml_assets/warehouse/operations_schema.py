@@ -25,6 +25,10 @@ create table if not exists ops.checks (
     blocking boolean, content varchar, summary varchar, numbers json, evidence json, evaluated_at timestamp,
     primary key (asset, partition, check_name)
 );
+create table if not exists ops.steps (
+    run_id varchar, step integer, command varchar, asset varchar, partitions varchar[], status varchar, message varchar,
+    facts json, made json, started_at timestamp, ended_at timestamp, told_to varchar, primary key (run_id, step)
+);
 create table if not exists ops.aliases (
     model varchar, alias varchar, version integer, moved_at timestamp, moved_by varchar, reason varchar
 );

@@ -64,3 +64,27 @@ def blocking_failures(bench: Workbench, names: Iterable[TableName]) -> list[tupl
             [[str(name) for name in names]],
         )
     ]
+
+
+def stored_findings(bench: Workbench, name: TableName, partitions: Sequence[str]) -> list[CheckFinding]:
+    """Inside a reading block: what the checks of these partitions said last, in order of partition and check."""
+    rows = bench.rows(
+        "select check_name, status, summary, partition, numbers, evidence from wh.ops.checks "
+        "where asset = ? and list_contains(?, partition) order by partition, check_name",
+        [str(name), list(partitions)],
+    )
+    return [
+        CheckFinding(check, status, summary, partition, json.loads(numbers), json.loads(evidence))
+        for check, status, summary, partition, numbers, evidence in rows
+    ]
+
+
+def unjudged(bench: Workbench, name: TableName, partitions: Sequence[str]) -> list[str]:
+    """Inside a reading block: those of these partitions whose content, as it is now, no check has judged."""
+    rows = bench.rows(
+        "select partition from wh.ops.manifest m where asset = ? and list_contains(?, partition) and not exists "
+        "(select 1 from wh.ops.checks c where c.asset = m.asset and c.partition = m.partition and c.content = m.content) "
+        "order by partition",
+        [str(name), list(partitions)],
+    )
+    return [partition for (partition,) in rows]

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from ml_assets.errors import WarehouseError, WarehouseLockedError
+from ml_assets.warehouse.engines import EngineKind, lent
 from ml_assets.warehouse.lock import WarehouseLock, hold_off_foreign_writers
 from ml_assets.warehouse.names import SCHEMAS, TableName, literal, quoted
 from ml_assets.warehouse.operations_schema import OPERATIONS_DDL
 from ml_assets.warehouse.scratch import Scratch
 
 DEFAULT_DEADLINE_SECONDS = 300.0
+_NUMBERS = count()
+_BOOKS = OPERATIONS_DDL.count("create table")
+# Files that this process has seen to hold all books.
+_COMPLETE: set[Path] = set()
 _FOREIGN_POLL_SECONDS = 0.05
 # What DuckDB says when another process, or another engine of this process, has the file open.
 _HELD_ELSEWHERE = re.compile(r"Could not set lock on file|Unique file handle conflict")
@@ -49,23 +56,29 @@ class Warehouse:
 
     @contextmanager
     def workbench(self, threads: int | None = None) -> Iterator[Workbench]:
-        """A fresh in-memory engine with its own spill folder, removed afterwards."""
+        """An empty in-memory database with a folder of its own, both gone afterwards."""
         if not self.path.exists():
             self._create()
-        with self.scratch.folder() as folder:
-            connection = duckdb.connect(
-                config={
-                    "memory_limit": self.settings.memory_limit,
-                    "threads": threads or self.settings.threads,
-                    "temp_directory": str(folder),
-                    "autoinstall_known_extensions": False,
-                    "TimeZone": "UTC",
-                }
-            )
+        elif self.path not in _COMPLETE:
+            self._complete()
+        with self._engine(threads) as bench:
+            yield bench
+
+    @contextmanager
+    def _engine(self, threads: int | None = None) -> Iterator[Workbench]:
+        kind = EngineKind(self.scratch.root, self.settings.memory_limit, threads or self.settings.threads)
+        with lent(kind) as engine:
+            database = f"bench_{next(_NUMBERS)}"
+            folder = engine.folder / database
+            folder.mkdir()
+            connection = engine.connection.cursor()
+            connection.execute(f"attach ':memory:' as {database}")
+            connection.execute(f"use {database}")
             try:
-                yield Workbench(self, connection, folder)
+                yield Workbench(self, connection, folder, database)
             finally:
                 connection.close()
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def reading(self, threads: int | None = None) -> Iterator[Workbench]:
@@ -92,6 +105,19 @@ class Warehouse:
                     connection.execute(f"create schema if not exists {quoted(schema)}")
                 connection.execute(OPERATIONS_DDL)
             unfinished.rename(self.path)
+        _COMPLETE.add(self.path)
+
+    def _complete(self) -> None:
+        """A file that an earlier version made gets the books that it lacks; asked once a process."""
+        with self._engine() as bench:
+            with bench.reading():
+                books = bench.value(
+                    "select count(*) from duckdb_tables() where database_name = 'wh' and schema_name = 'ops'"
+                )
+            if books < _BOOKS:
+                with bench.committing():
+                    bench.execute(OPERATIONS_DDL.replace(" ops.", " wh.ops."))
+        _COMPLETE.add(self.path)
 
     def _clear_remains(self) -> None:
         """Beside a file that is not there yet: what a killed creator left, and the log of a file that was moved away."""
@@ -105,13 +131,23 @@ class Warehouse:
 class Workbench:
     """An in-memory engine beside the warehouse. Not for use from several threads at once."""
 
-    def __init__(self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(
+        self, warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, folder: Path, database: str
+    ) -> None:
         self.warehouse = warehouse
         self.connection = connection
         self.folder = folder
+        self.database = database
         self.lock_wait_seconds = 0.0
         self._attached = 0
         self._guard: int | None = None
+
+    def session(self) -> duckdb.DuckDBPyConnection:
+        """One more connection to the same database, for use in another thread; it has no part in the first one's temporary
+        tables."""
+        session = self.connection.cursor()
+        session.execute(f"use {self.database}")
+        return session
 
     def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
         return self.connection.execute(sql, parameters) if parameters is not None else self.connection.execute(sql)

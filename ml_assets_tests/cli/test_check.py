@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 from click.testing import Result
 
-from ml_assets.components.check_records import COMMAND_JOB
-from ml_assets.components.launch import project_instance
+from ml_assets.components.instance import project_instance
+from ml_assets.components.telling import tell
 from ml_assets_tests.cli.invoke import invoke, json_of
 from ml_assets_tests.tiny import TinyProject
 
@@ -304,20 +304,23 @@ class TestRecords:
             )
         assert status == "failed"
 
-    def test_findings_reach_dagster_where_it_has_been_used_and_again_the_next_time(
-        self, tiny_copy: TinyProject
-    ) -> None:
+    def test_findings_reach_dagster_when_it_looks_and_again_the_next_time(self, tiny_copy: TinyProject) -> None:
         for _ in range(2):
             assert invoke(tiny_copy, "check", "features.habits").exit_code == 0
         key = dg.AssetCheckKey(dg.AssetKey(["features", "habits"]), "key_is_unique")
         with project_instance(tiny_copy.home) as instance:
+            tell(instance, tiny_copy.context(), tiny_copy.graph().assets)
             records = instance.event_log_storage.get_asset_check_execution_history(key, limit=2)
-            runs = instance.get_runs(dg.RunsFilter(job_name=COMMAND_JOB))
+            runs = instance.get_runs(dg.RunsFilter(job_name="ml_assets_check"))
         assert [record.partition for record in records] == ["2024-04-01", "2024-04-01"]
         assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
         assert {record.run_id for record in records} == {run.run_id for run in runs}
 
+    def test_findings_are_not_told_when_nobody_wants_it(self, tiny_copy: TinyProject) -> None:
+        assert invoke(tiny_copy, "check", "features.habits", "--no-record").exit_code == 0
+        with tiny_copy.context().warehouse.reading() as bench:
+            assert bench.value("select count(*) from wh.ops.steps where command = 'check'") == 0
+
     def test_no_instance_is_made_by_judging(self, tiny_copy: TinyProject) -> None:
-        tiny_copy.home.dagster.rename(tiny_copy.root / "elsewhere")
         assert invoke(tiny_copy, "check", "staging.sales").exit_code == 0
         assert not tiny_copy.home.dagster.exists()

@@ -12,7 +12,7 @@ import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from ml_assets.components.event_log import PooledSqliteEventLogStorage
-from ml_assets.components.launch import prepare_instance, project_instance
+from ml_assets.components.instance import prepare_instance, project_instance
 from ml_assets.warehouse.home import Home
 
 EVENTS, PROCESSES = 60, 2
@@ -20,7 +20,7 @@ _WRITER = """\
 import sys
 from pathlib import Path
 import dagster as dg
-from ml_assets.components.launch import project_instance
+from ml_assets.components.instance import project_instance
 from ml_assets.warehouse.home import Home
 
 with project_instance(Home(Path(sys.argv[1]))) as instance:

@@ -10,9 +10,11 @@ import dagster as dg
 
 from ml_assets.components.definitions_of import definitions_of
 from ml_assets.components.graph_wide import graph_wide_definitions
-from ml_assets.components.launch import RANGE_END, RANGE_START, project_instance
+from ml_assets.components.instance import project_instance
+from ml_assets.components.telling import tell
 from ml_assets_tests.tiny import TinyProject
 
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -57,8 +59,9 @@ class World:
 
 @contextmanager
 def opened(project: TinyProject) -> Iterator[World]:
-    """The project with its instance, closed at the end."""
+    """The project with its instance, told of what the command line did; closed at the end."""
     with project_instance(project.home) as instance:
+        tell(instance, project.context(), project.graph().assets)
         yield World(project, instance, loaded(project))
 
 

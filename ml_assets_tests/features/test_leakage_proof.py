@@ -312,7 +312,7 @@ def test_proofs_leave_nothing_behind(tmp_path: Path) -> None:
         for check in table.checks:
             check.findings(CheckScope(bench, table.name, [""], NOW))
         databases = {row[0] for row in bench.rows("select database_name from duckdb_databases() where not internal")}
-        assert databases == {"memory", "wh"}
+        assert databases == {"memory", "wh", bench.database}
         assert bench.rows("select table_name from duckdb_tables() where database_name = 'memory'") == []
         assert bench.value("select current_setting('threads')") == 1
 

@@ -132,7 +132,8 @@ def test_run_killed_at_any_instant_leaves_old_or_new_and_can_be_completed(
             for key, content in found.items():
                 assert content in (before[asset].get(key), after[asset][key]), f"kill {kill}: {asset} {key}"
         assert completed(lab, assets) == after
-        assert [folder for folder in lab.home.scratch.iterdir() if not folder.name.startswith(".")] == []
+        own = f"{os.getpid()}-"  # an engine that this process keeps for its next use
+        assert [f for f in lab.home.scratch.iterdir() if not f.name.startswith((".", own))] == []
     assert interrupted >= kills // 2
 
 

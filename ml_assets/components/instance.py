@@ -1,0 +1,52 @@
+"""The project's own Dagster instance: the folder that `make ui` shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from ml_assets.components.setup_lock import alone_in
+from ml_assets.warehouse.home import Home
+
+_INSTANCE = """\
+# Written once by ml-assets; yours to change.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+# Dagster's SQLite event log with connections kept open (see ml_assets/components/event_log.py).
+event_log_storage:
+  module: ml_assets.components.event_log
+  class: PooledSqliteEventLogStorage
+# One warehouse file has one writer; waiting in the queue is cheaper than waiting for the lock.
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+run_monitoring:
+  enabled: true
+freshness:
+  enabled: true
+"""
+
+
+def prepare_instance(home: Home) -> Path:
+    """Dagster's own folder with its `dagster.yaml`: telemetry off, pooled event log, one run at a time."""
+    home.dagster.mkdir(parents=True, exist_ok=True)
+    path = home.dagster / "dagster.yaml"
+    if not path.exists():
+        path.write_text(_INSTANCE, encoding="utf-8")
+    return home.dagster
+
+
+@contextmanager
+def project_instance(home: Home) -> Iterator[dg.DagsterInstance]:
+    """The project's Dagster instance, the one that the UI shows."""
+    os.environ["DAGSTER_HOME"] = str(prepare_instance(home))
+    with alone_in(home.dagster):
+        instance = dg.DagsterInstance.get()
+    with instance:
+        yield instance
