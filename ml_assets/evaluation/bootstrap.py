@@ -200,12 +200,7 @@ def _estimate(
     if math.isnan(value):
         return Estimate(None, None, None, reason or "not defined")
     if clusters < FEWEST_CLUSTERS:
-        return Estimate(
-            value,
-            None,
-            None,
-            f"{clusters} independent clusters are too few for an interval: {FEWEST_CLUSTERS} are needed",
-        )
+        return Estimate(value, None, None, too_few(clusters))
     known = sampled[np.isfinite(sampled)]
     if len(known) < len(sampled) * (1 - _MOST_UNDEFINED):
         return Estimate(value, None, None, f"not defined in {len(sampled) - len(known):,} of {len(sampled):,} draws")
@@ -214,6 +209,11 @@ def _estimate(
         low = low if info.lower_bound is None else max(low, info.lower_bound)
         high = high if info.upper_bound is None else min(high, info.upper_bound)
     return Estimate(value, low, high)
+
+
+def too_few(clusters: int) -> str:
+    """Why there is no interval below `FEWEST_CLUSTERS`."""
+    return f"{clusters} independent clusters are too few for an interval: {FEWEST_CLUSTERS} are needed"
 
 
 def interval(
