@@ -3,7 +3,8 @@
 Method: each draw takes as many clusters as there are, with replacement, and counts all rows of a cluster as often as it
 was taken (Davison and Hinkley 1997, 3.8). The interval holds the middle of the draws, widened for few clusters by the
 t quantile and the factor n / (n - 1) that the draws' spread lacks (Hesterberg 2015). Metrics that noise alone makes
-larger, the calibration errors, get the draws reflected at the value instead: their draws carry that bias twice.
+larger, the calibration errors, get the draws reflected at the value instead: their draws carry that bias twice. Their
+intervals still hold the truth less often than they say where calibration is nearly perfect.
 """
 
 from __future__ import annotations

@@ -87,6 +87,8 @@ def cost_curve(
 ) -> CostCurve:  # fmt: skip
     """Expected cost a row by threshold, with the bootstrap interval of the best threshold over clusters of rows.
 
+    The best threshold is known slowly (its error falls with the cube root of the rows), and its interval is wide for that.
+
     Raises `MetricError` on unfit rows.
     """
     scored = checked("binary", label, score)
