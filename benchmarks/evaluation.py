@@ -14,7 +14,7 @@ from ml_assets.evaluation.comparison import comparisons
 ROWS, DRAWS, CLASSES, QUERY_ROWS = 100_000, 1000, 4, 20
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(_options: argparse.Namespace) -> dict[str, Any]:
     """Wall and CPU seconds by task; binary also with rows in clusters of five."""
     figures = {}
     for name, asked in questions().items():
