@@ -1,4 +1,4 @@
-"""Metrics of a binary prediction. Vectorised; every function takes labels in {0, 1} and probabilities, shape (n_rows,)."""
+"""Metrics and curves of a binary prediction, each row counted once; labels in {0, 1}, probabilities, shape (n_rows,)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,50 @@
+"""Metrics of the four tasks, their names and directions, and the same metrics under many weightings for resampling."""
+
+from __future__ import annotations
+
+from ml_assets.evaluation.metrics.binary import (
+    HIGHER_IS_BETTER,
+    METRICS,
+    ThresholdSteps,
+    Vector,
+    average_precision,
+    binary_metrics,
+    brier,
+    calibration_bins,
+    log_loss,
+    roc_auc,
+    roc_points,
+    threshold_steps,
+)
+from ml_assets.evaluation.metrics.catalogue import LOSS, PRIMARY, TASK_METRICS, MetricInfo, MetricOptions, metric_info
+from ml_assets.evaluation.metrics.inputs import MetricError
+from ml_assets.evaluation.metrics.measure import measure, undefined
+from ml_assets.evaluation.metrics.multiclass import ClassMetrics, class_metrics
+from ml_assets.evaluation.metrics.ranking import queries_without_relevant_rows
+
+__all__ = [
+    "HIGHER_IS_BETTER",
+    "LOSS",
+    "METRICS",
+    "PRIMARY",
+    "TASK_METRICS",
+    "ClassMetrics",
+    "MetricError",
+    "MetricInfo",
+    "MetricOptions",
+    "ThresholdSteps",
+    "Vector",
+    "average_precision",
+    "binary_metrics",
+    "brier",
+    "calibration_bins",
+    "class_metrics",
+    "log_loss",
+    "measure",
+    "metric_info",
+    "queries_without_relevant_rows",
+    "roc_auc",
+    "roc_points",
+    "threshold_steps",
+    "undefined",
+]
