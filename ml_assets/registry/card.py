@@ -5,7 +5,6 @@ Sections follow Mitchell et al., "Model Cards for Model Reporting" (2019).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -108,14 +107,11 @@ def _factors(card: CardText, spec: ModelSpec, facts: GateFacts) -> None:
     tables = evaluation_tables(spec.name)
     declared = sorted({row.slice for row in facts.slices if row.kind == "declared"})
     sensitive = sorted({gap.column for gap in facts.fairness})
-    card.pairs([
-        ("Declared slices", _listed(declared, facts.absent.get("slices"), card.source(str(tables["slices"])))),
-        ("Sensitive columns", _listed(sensitive, facts.absent.get("fairness"), card.source(str(tables["fairness"])))),
-    ])  # fmt: skip
-
-
-def _listed(names: Sequence[str], absent: str | None, source: str) -> str:
-    return f"{', '.join(names)} {source}" if names else f"none measured ({absent or 'none declared'})"
+    for title, names, short in (("Declared slices", declared, "slices"), ("Sensitive columns", sensitive, "fairness")):
+        if names:
+            card.item(f"**{title}:** {', '.join(names)} {card.source(str(tables[short]))}")
+        else:
+            card.item(f"**{title}:** none measured ({facts.absent.get(short, 'none declared')})")
 
 
 def _metrics(card: CardText, spec: ModelSpec, facts: GateFacts) -> None:

@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
 
 def changes_between(old: ModelVersion, new: ModelVersion) -> list[Change]:
-    """Every field of the manifests that differs, by section and name. Equal fields, run times and hashes of files are left out."""
+    """Every field of the manifests that differs, by section and name. Equal fields, run times, batch numbers and hashes of files are left out."""
     before, after = described(old), described(new)
     return [
         Change(section, name, before[section].get(name), after[section].get(name))
@@ -38,6 +38,7 @@ def described(version: ModelVersion) -> dict[Section, dict[str, str]]:
     manifest = version.manifest
     training = dict(manifest.get("training_set", {}))
     inputs = training.pop("inputs", {})
+    training.pop("batch", None)
     code = {name: manifest[name] for name in _CODE if name in manifest} | {
         "training_set": {"logic": training.pop("logic", None)}
     }
