@@ -164,3 +164,9 @@ class SelectionError(MlAssetsError):
     """A selection given on the command line matches nothing or names nothing known."""
 
     code = "MLA600"
+
+
+class RegistryError(MlAssetsError):
+    """The registry refuses a version, or what somebody wants to do with it."""
+
+    code = "MLA700"

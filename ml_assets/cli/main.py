@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ml_assets import __version__
+from ml_assets.cli import registry
 from ml_assets.errors import MlAssetsError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -145,3 +146,6 @@ def ui(project: Path | None, host: str, port: int) -> None:
     from ml_assets.cli.running import ui_command
 
     ui_command(project, host, port)
+
+
+registry.add_to(main)

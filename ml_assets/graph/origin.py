@@ -43,6 +43,8 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
     "MC010": (("estimator",),),
     "GT001": (("gate",),),
     "GT002": (("gate",),),
+    "GT003": (("estimator",),),
+    "GT004": (("gate",),),
     "SC001": (("model",),),
     "SC002": (("min_coverage",), ("model",)),
     "SC003": (("model",),),

@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from ml_assets.evaluation.evaluation import test_metrics
-from ml_assets.registry.aliases import move, version_at
-from ml_assets.registry.gate import judge
+from ml_assets.registry.aliases import CHALLENGER, CHAMPION, champion_before, move, version_at
+from ml_assets.registry.book import Hashes, actions, store_verdict
+from ml_assets.registry.card import write_card
+from ml_assets.registry.checks import champion_checks
+from ml_assets.registry.facts import evaluation_tables, read_facts, refuse_unknown_names, undocumented
+from ml_assets.registry.gate import Verdict, judge
+from ml_assets.registry.golden import GoldenRows, sample_golden, store_golden
 from ml_assets.specs.models import ModelSpec
-from ml_assets.training.versions import load_version
-from ml_assets.warehouse.asset import RunContext
-from ml_assets.warehouse.check import Check, CheckScope
+from ml_assets.training.versions import ModelVersion, load_version
+from ml_assets.warehouse.asset import AssetReport, RunContext
+from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged, whole_inputs
-from ml_assets.warehouse.manifest import fingerprint, naive_utc
+from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, naive_utc, relation_content
 from ml_assets.warehouse.names import TableName
-from ml_assets.warehouse.results import CheckFinding
 from ml_assets.warehouse.store import Workbench
 
 _COLUMNS = "version integer, package_sha256 varchar, passed boolean, reasons varchar, rules json, judged_at timestamp"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Judged(Staged):
+    """What is to be written with a verdict."""
+
+    version: ModelVersion
+    verdict: Verdict
+    hashes: Hashes
+    champion: int | None
+    golden: GoldenRows
+
+
 class ChampionAsset(ComputedTable):
-    """`models.<model>__champion`: grain one judged version; the alias itself is in `ops.aliases`."""
+    """`models.<model>__champion`: grain one judged version, its last verdict.
+
+    The aliases are in `ops.aliases`, every verdict ever given in `ops.verdicts`.
+    """
 
     def __init__(self, spec: ModelSpec, place: str, use_case: str) -> None:
         super().__init__(TableName("models", f"{spec.name}__champion"), spec, place, use_case=use_case)
@@ -31,7 +49,8 @@ class ChampionAsset(ComputedTable):
 
     @property
     def description(self) -> str:
-        return f"The gate's verdict on each version of {self.spec.name}; a passing one becomes champion."
+        how = "becomes champion" if self.spec.promotion.policy == "automatic" else "waits as challenger for approval"
+        return f"The gate's verdict on each version of {self.spec.name}; a passing one {how}."
 
     @property
     def deps(self) -> tuple[TableName, ...]:
@@ -39,63 +58,76 @@ class ChampionAsset(ComputedTable):
 
     @property
     def logic(self) -> str:
-        return fingerprint("champion/1", self.spec.gate.model_dump(mode="json"))
+        documented = (
+            undocumented(self.spec) if any(rule.kind == "documentation" for rule in self.spec.gate.rules) else {}
+        )
+        return fingerprint("champion/2", self.spec.gate.model_dump(mode="json"), documented)
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
-        return whole_inputs(bench, self.deps)
+        found = whole_inputs(bench, self.deps)
+        return {key: read | self._beside(bench) for key, read in found.items()}
+
+    def _beside(self, bench: Workbench) -> dict[str, str]:
+        """Contents of the evaluation's further tables, which have no manifest rows of their own."""
+        tables = [table for short, table in evaluation_tables(self.spec.name).items() if short != "metrics"]
+        return {str(table): relation_content(bench, table.quoted)[1] for table in tables if bench.has_table(table)}
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         version = load_version(bench, self.spec.name)
-        verdict = judge(test_metrics(bench, self.spec.name, version.version), self.spec.gate)
+        golden = sample_golden(bench, version, self.spec.entity)
+        number = version.version
+        champion = version_at(bench, self.spec.name, CHAMPION)
+        facts = read_facts(bench, self.spec, number, champion)
+        refuse_unknown_names(facts, self.spec.gate, self.place)
+        verdict = judge(facts, self.spec.gate)
         bench.execute(f"create or replace temp table verdicts ({_COLUMNS})")
         if bench.has_table(self.name):
-            bench.execute(
-                f"insert into verdicts by name select * from {self.name.quoted} where version <> {version.version}"
-            )
+            bench.execute(f"insert into verdicts by name select * from {self.name.quoted} where version <> {number}")
         rules = json.dumps([vars(rule) for rule in verdict.rules])
         bench.execute(
             "insert into verdicts values (?, ?, ?, ?, ?, ?)",
-            [version.version, version.package_sha256, verdict.passed, verdict.reasons, rules, naive_utc(context.now)],
+            [number, version.package_sha256, verdict.passed, verdict.reasons, rules, naive_utc(context.now)],
         )
-        facts = {"version": version.version, "passed": verdict.passed, "reasons": verdict.reasons}
-        return Staged("(select * from verdicts order by version)", facts)
+        read = self.inputs(bench, context, partitions)[UNPARTITIONED]
+        evaluated = fingerprint({name: content for name, content in read.items() if name.startswith("evaluation.")})
+        hashes = Hashes(version.package_sha256, version.manifest["training_set"]["content"], self.logic, evaluated)
+        before = champion if champion != number else champion_before(bench, self.spec.name, number)
+        return _Judged(
+            "(select * from verdicts order by version)",
+            {"version": number, "passed": verdict.passed, "reasons": verdict.reasons},
+            version=version, verdict=verdict, hashes=hashes, champion=before,
+            golden=golden,
+        )  # fmt: skip
 
     def after_write(self, bench: Workbench, context: RunContext, staged: Staged) -> None:
-        if staged.facts["passed"]:
-            move(
-                bench, self.spec.name, "champion", staged.facts["version"], at=context.now, by="gate",
-                reason=staged.facts["reasons"],
-            )  # fmt: skip
+        assert isinstance(staged, _Judged)
+        model, number = self.spec.name, staged.version.version
+        store_verdict(bench, model, number, staged.hashes, staged.champion, staged.verdict, context.now, context.run_id)
+        store_golden(bench, staged.version, staged.golden, context.now)
+        if not staged.verdict.passed or _was_rolled_back(bench, model, number, staged.hashes):
+            return
+        if self.spec.promotion.policy == "automatic":
+            move(bench, model, CHAMPION, number, at=context.now, by="gate", reason=staged.verdict.reasons)
+        elif version_at(bench, model, CHAMPION) != number:
+            reason = f"{staged.verdict.reasons}; waits for {self.spec.promotion.approvals} approval(s)"
+            move(bench, model, CHALLENGER, number, at=context.now, by="gate", reason=reason)
+
+    def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
+        """As every computed table; a new verdict also writes the version's card."""
+        report = super().materialize(context, partitions)
+        if not report.changed:
+            return report
+        with context.warehouse.reading() as bench:
+            path = write_card(bench, context.home.reports, self.spec, int(report.facts["version"]))
+        return replace(report, facts={**report.facts, "card": str(path)})
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return (_champion_check(self.spec.name), _verdict_check())
+        return champion_checks(self.spec)
 
 
-def _champion_check(model: str) -> Check:
-    name = "there_is_a_champion_that_passed"
-
-    def judged(scope: CheckScope) -> list[CheckFinding]:
-        champion = version_at(scope.bench, model, "champion")
-        passed = champion is not None and bool(
-            scope.bench.value(f"select passed from {scope.table.quoted} where version = ?", [champion])
-        )
-        said = f"champion is {model}@{champion}" if champion else "no version has passed the gate yet"
-        return [CheckFinding.judged(name, passed, said, numbers={"version": champion})]
-
-    return Check(name, "GT001", "The champion alias points to a version with a passing verdict.", judged, blocking=True)
-
-
-def _verdict_check() -> Check:
-    name = "newest_candidate_passed_the_gate"
-
-    def judged(scope: CheckScope) -> list[CheckFinding]:
-        rows = scope.bench.rows(
-            f"select version, passed, reasons from {scope.table.quoted} order by version desc limit 1"
-        )
-        return [
-            CheckFinding.judged(name, bool(passed), f"version {version}: {reasons}")
-            for version, passed, reasons in rows
-        ]
-
-    return Check(name, "GT002", "The newest candidate holds every gate rule.", judged, "warn")
+def _was_rolled_back(bench: Workbench, model: str, version: int, hashes: Hashes) -> bool:
+    """Whether a person took this version back after a verdict on the very same things: machines do not overrule that."""
+    return any(
+        action.version == version and action.hashes == hashes for action in actions(bench, model, kind="rollback")
+    )

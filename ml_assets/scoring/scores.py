@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from ml_assets.errors import ScoringError
-from ml_assets.registry.aliases import resolve
+from ml_assets.errors import NotMaterializedError, RegistryError, ScoringError
+from ml_assets.registry.resolve import Standing, resolve
 from ml_assets.scoring.checks import score_checks
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec, ScoredOutputSpec
@@ -64,7 +64,7 @@ class ScoresAsset(ComputedTable):
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         if UNPARTITIONED not in manifest_of(bench, self.champion):
             return {}
-        version = str(resolve(bench, self.model.name, self.spec.alias, self.spec.version))
+        version = str(self._serving(bench, context).version)
         rows = {table: manifest_of(bench, table) for table in self._partitioned}
         before = manifest_of(bench, self.name)
         newest = self.snapshots.keys(context.now)[-1]
@@ -77,6 +77,17 @@ class ScoresAsset(ComputedTable):
             found[key] = dict(before[key].inputs) if stays else read | {_VERSION: version}
         return found
 
+    def stale(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, str]:
+        """As every computed table. A version that may not serve does not break the plan of everything else: the newest
+        snapshot is said to be due, and making it is refused with the reason."""
+        try:
+            return super().stale(bench, context, partitions)
+        except (NotMaterializedError, RegistryError) as problem:
+            return dict.fromkeys(list(partitions)[-1:], f"refused: {problem.subject}")
+
+    def _serving(self, bench: Workbench, context: RunContext) -> Standing:
+        return resolve(bench, self.model.name, self.spec.alias, self.spec.version, context.now)
+
     def _says_the_same(self, before: ManifestRow, read: Mapping[str, str]) -> bool:
         """Whether only the version has changed since these scores were made."""
         return (
@@ -85,9 +96,8 @@ class ScoresAsset(ComputedTable):
         )
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
-        version = load_version(
-            bench, self.model.name, resolve(bench, self.model.name, self.spec.alias, self.spec.version)
-        )
+        served = self._serving(bench, context)
+        version = load_version(bench, self.model.name, served.version)
         moments = ", ".join(f"timestamp {literal(key)}" for key in partitions)
         base = f"(select * from {self.population.quoted} where snapshot in ({moments}))"
         entity = quoted(self.model.entity)
@@ -106,7 +116,12 @@ class ScoresAsset(ComputedTable):
         bench.connection.register("scored_rows", scores)
         bench.execute("create or replace temp table scored as select * from scored_rows")
         bench.connection.unregister("scored_rows")
-        facts = {"model_version": version.version, "unseen_categories": sum(unseen.values()), "rows": len(matrix)}
+        facts = {
+            "model_version": version.version,
+            "serves_as": served.said,
+            "unseen_categories": sum(unseen.values()),
+            "rows": len(matrix),
+        }
         return Staged("scored", facts)
 
     @property

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ml_assets.specs.base import Described, Spec
+from ml_assets.specs.gate import CardSpec, GateSpec, PromotionSpec
 from ml_assets.specs.tables import SqlPath
 from ml_assets.specs.times import SnapshotSpec, Span
 
@@ -48,14 +49,6 @@ class LightGBMSpec(Spec):
 EstimatorSpec = Annotated[LightGBMSpec, Field(description="How the model learns.")]
 
 
-class GateSpec(Spec):
-    """Rules that a candidate has to hold before it may become champion."""
-
-    better_than: tuple[Literal["constant", "one_rule", "linear"], ...] = Field(
-        default=("constant",), description="Baselines whose test log loss the candidate must undercut."
-    )
-
-
 class ModelSpec(Described):
     """Label and training set, candidate with baselines, evaluation, champion."""
 
@@ -69,6 +62,8 @@ class ModelSpec(Described):
     split: TimeSplitSpec = Field(description="How rows are divided into train, validation and test.")
     estimator: EstimatorSpec = Field(default=LightGBMSpec(), description="How the model learns.")
     gate: GateSpec = Field(default=GateSpec(), description="What a candidate must hold to become champion.")
+    promotion: PromotionSpec = Field(default=PromotionSpec(), description="Who makes a passing version champion.")
+    card: CardSpec = Field(default=CardSpec(), description="Texts of the model card that no table can give.")
     retrain: Literal["daily", "weekly", "monthly", "manual"] = Field(
         default="weekly", description="When newly matured labels lead to a new candidate."
     )
@@ -85,7 +80,7 @@ class ScoredOutputSpec(Described):
     """`scores.<name>`: one score an entity and snapshot, by the version an alias pointed to when it was made."""
 
     model: str = Field(description="Name of the model.")
-    alias: Literal["champion", "challenger"] = Field(
+    alias: Literal["champion", "challenger", "pinned"] = Field(
         default="champion", description="Alias that is resolved when scoring."
     )
     version: int | None = Field(default=None, ge=1, description="Pinned version; overrides the alias.")

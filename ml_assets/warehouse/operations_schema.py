@@ -33,3 +33,15 @@ create table if not exists ops.aliases (
     model varchar, alias varchar, version integer, moved_at timestamp, moved_by varchar, reason varchar
 );
 """
+
+# Books of the registry, appended to and never rewritten. Apart, because a warehouse may be older than they are.
+REGISTRY_TABLES = {
+    "verdicts": "model varchar, version integer, package_sha256 varchar, training_content varchar, gate_logic varchar, "
+    "evaluation_content varchar, champion integer, passed boolean, reasons varchar, rules json, judged_at timestamp, run_id varchar",
+    "registry_actions": "model varchar, version integer, action varchar, package_sha256 varchar, training_content varchar, "
+    "gate_logic varchar, evaluation_content varchar, done_by varchar, reason varchar, done_at timestamp, expires_at timestamp, other integer",
+    "golden_rows": "model varchar, version integer, package_sha256 varchar, rows integer, inputs blob, scores double[], taken_at timestamp",
+}
+OPERATIONS_DDL += "".join(
+    f"create table if not exists ops.{name} ({columns});\n" for name, columns in REGISTRY_TABLES.items()
+)

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from ml_assets import __version__
 from ml_assets.cli import main
 
-COMMANDS = ("run", "demo", "status", "check", "components", "ui")
+REGISTRY = ("registry", "drill", "promote", "approve", "rollback", "pin", "compare", "show")
+COMMANDS = ("run", "demo", "status", "check", "components", "ui", *REGISTRY)
 _HELP_OF_ALL = """\
 import sys
 from click.testing import CliRunner

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ml_assets.errors import NotMaterializedError
-from ml_assets.registry.aliases import move, resolve, version_at
+from ml_assets.registry.aliases import champion_before, move, version_at
+from ml_assets.registry.resolve import resolve
 from ml_assets_tests.builders import Lab, instant
 
 LOG = "select model, alias, version, moved_at::varchar, moved_by, reason from wh.ops.aliases order by rowid"
@@ -66,9 +67,30 @@ def test_aliases_of_other_models_and_names_do_not_mix(tmp_path: Path) -> None:
         assert [version_at(bench, "again", alias) for alias in ("champion", "challenger")] == [1, 2]
 
 
-def test_pinned_version_needs_no_alias_and_a_missing_alias_is_an_error(tmp_path: Path) -> None:
-    with Lab(tmp_path).warehouse.reading() as bench:
-        assert resolve(bench, "again", "champion", 4) == 4
-        with pytest.raises(NotMaterializedError, match="again has no champion") as caught:
-            resolve(bench, "again", "champion", None)
+def test_a_missing_alias_is_an_error_that_says_how_to_get_one(tmp_path: Path) -> None:
+    with (
+        Lab(tmp_path).warehouse.reading() as bench,
+        pytest.raises(NotMaterializedError, match="again has no champion") as caught,
+    ):
+        resolve(bench, "again", "champion", None, instant("2011-01-01"))
     assert "ml-assets run models.again__champion" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("moves", "before"),
+    [
+        pytest.param([], None, id="never_any"),
+        pytest.param([1], None, id="the_first"),
+        pytest.param([1, 2, 3], 2, id="the_one_before"),
+        pytest.param([1, 2, 3, 2], 1, id="rolled_back_once"),
+        pytest.param([1, 2, 3, 2, 1], None, id="rolled_back_to_the_first"),
+        pytest.param([1, 2, 3, 2, 4], 2, id="a_new_one_after_a_rollback"),
+        pytest.param([1, 2, 3, 2, 3], 2, id="promoted_again"),
+    ],
+)
+def test_champion_before_is_the_one_it_took_over_from(tmp_path: Path, moves: list[int], before: int | None) -> None:
+    lab = Lab(tmp_path)
+    for version in moves:
+        moved(lab, version, "2011-01-01")
+    with lab.warehouse.reading() as bench:
+        assert champion_before(bench, "again") == before

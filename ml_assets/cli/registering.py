@@ -1,0 +1,183 @@
+"""What the registry's commands do: read the project, call the registry, print."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ml_assets.cli.project import OpenProject, open_project
+from ml_assets.errors import NotMaterializedError, SelectionError, UnknownNameError
+from ml_assets.registry.actions import Outcome, Registrar
+from ml_assets.registry.champion import ChampionAsset
+from ml_assets.registry.resolve import version_named
+from ml_assets.warehouse.home import parse_instant
+
+
+def list_command(project: Path | None, *, name: str | None, as_json: bool) -> int:
+    """Print all versions of one model or of all."""
+    from ml_assets.registry.overview import list_versions
+
+    opened = _opened(project)
+    assets = [_model(opened, name)] if name else list(_models(opened).values())
+    context = opened.context()
+    with context.warehouse.reading() as bench:
+        found = [line for asset in assets for line in list_versions(bench, context, asset)]
+    return _print({"versions": found}, as_json, "print_list")
+
+
+def show_command(project: Path | None, *, reference: str, as_json: bool) -> int:
+    """Print everything about one version."""
+    from ml_assets.registry.overview import show_version
+
+    opened, asset, version = _referred(project, reference)
+    context = opened.context()
+    with context.warehouse.reading() as bench:
+        found = show_version(bench, context, asset, version)
+    return _print(found, as_json, "print_version")
+
+
+def at_command(project: Path | None, *, name: str, moment: str, as_json: bool) -> int:
+    """Print where each alias pointed at a moment."""
+    from ml_assets.registry.overview import served_at
+
+    opened = _opened(project)
+    asset = _model(opened, name)
+    instant = parse_instant(moment, "MOMENT")
+    with opened.context().warehouse.reading() as bench:
+        found = served_at(bench, asset.spec.name, instant)
+    return _print(found, as_json, "print_moment")
+
+
+def act_command(
+    project: Path | None, *, action: str, reference: str, by: str | None, reason: str, as_json: bool
+) -> int:
+    """Promote, approve or pin."""
+    opened, asset, version = _referred(project, reference)
+    outcome: Outcome = getattr(_registrar(opened, asset, by, reason), action)(version)
+    return _print(outcome.to_json(), as_json, "print_outcome")
+
+
+def override_command(
+    project: Path | None, *, reference: str, until: str, by: str | None, reason: str, as_json: bool
+) -> int:
+    """Let a refused version serve for a time."""
+    opened, asset, version = _referred(project, reference)
+    outcome = _registrar(opened, asset, by, reason).override(version, parse_instant(until, "--until"))
+    return _print(outcome.to_json(), as_json, "print_outcome")
+
+
+def rollback_command(project: Path | None, *, reference: str, by: str | None, reason: str, as_json: bool) -> int:
+    """Champion becomes the champion before, or the named version."""
+    opened, asset, target = _rollback_reference(project, reference)
+    started = time.monotonic()
+    outcome = _registrar(opened, asset, by, reason).rollback(target)
+    return _print(outcome.to_json() | {"seconds": round(time.monotonic() - started, 3)}, as_json, "print_outcome")
+
+
+def compare_command(project: Path | None, *, references: Sequence[str], everything: bool, as_json: bool) -> int:
+    """Print versions of one model side by side."""
+    from ml_assets.registry.overview import compare_versions
+
+    opened = _opened(project)
+    names = {reference.partition("@")[0] for reference in references}
+    if len(names) > 1:
+        raise SelectionError(
+            "only versions of one model can be compared", expected="NAME@A NAME@B", got=" ".join(references),
+            remedy="name one model",
+        )  # fmt: skip
+    asset = _model(opened, names.pop())
+    wanted = [reference.partition("@")[2] for reference in references]
+    if len(wanted) == 1:
+        wanted = ["champion", *wanted]
+    with opened.context().warehouse.reading() as bench:
+        versions = [version_named(bench, asset.spec.name, which) for which in wanted]
+        found = compare_versions(bench, asset, versions)
+    if not (everything or as_json):
+        for section, rows in found["sections"].items():
+            kept = [row for row in rows if row["differs"] or section in ("metrics", "gate")]
+            found["sections"][section] = kept
+    return _print(found, as_json, "print_comparison")
+
+
+def card_command(project: Path | None, *, reference: str, as_json: bool) -> int:
+    """Print a version's card, made anew from what is stored."""
+    from ml_assets.registry.card import render_card
+
+    opened, asset, version = _referred(project, reference)
+    with opened.context().warehouse.reading() as bench:
+        text = render_card(bench, asset.spec, version)
+    if as_json:
+        return _print({"model": asset.spec.name, "version": version, "card": text}, as_json, "")
+    sys.stdout.write(text)
+    return 0
+
+
+def drill_command(project: Path | None, *, reference: str, as_json: bool) -> int:
+    """Rehearse a rollback."""
+    from ml_assets.registry.drill import drill_rollback
+
+    opened, asset, target = _rollback_reference(project, reference)
+    report = drill_rollback(opened.context(), asset.spec.name, target)
+    return _print(report.to_json(), as_json, "print_drill")
+
+
+def _opened(project: Path | None) -> OpenProject:
+    opened = open_project(project)
+    if not opened.home.warehouse.exists():
+        raise NotMaterializedError(
+            "there is no warehouse, and so no versions", place=opened.home.warehouse, expected="what `ml-assets run` makes", got="nothing",
+            remedy="run it first, or name the state folder in ML_ASSETS_HOME",
+        )  # fmt: skip
+    return opened
+
+
+def _models(opened: OpenProject) -> dict[str, ChampionAsset]:
+    return {asset.spec.name: asset for asset in opened.graph if isinstance(asset, ChampionAsset)}
+
+
+def _model(opened: OpenProject, name: str) -> ChampionAsset:
+    known = _models(opened)
+    if name not in known:
+        raise UnknownNameError("model", name, known)
+    return known[name]
+
+
+def _referred(project: Path | None, reference: str) -> tuple[OpenProject, ChampionAsset, int]:
+    """`NAME@VERSION`, `NAME@alias`, or `NAME` for its champion."""
+    opened = _opened(project)
+    name, _, which = reference.partition("@")
+    asset = _model(opened, name)
+    with opened.context().warehouse.reading() as bench:
+        return opened, asset, version_named(bench, name, which or None)
+
+
+def _rollback_reference(project: Path | None, reference: str) -> tuple[OpenProject, ChampionAsset, int | None]:
+    """As `_referred`; `NAME` alone means the champion before."""
+    if "@" in reference:
+        return _referred(project, reference)
+    opened = _opened(project)
+    return opened, _model(opened, reference), None
+
+
+def _registrar(opened: OpenProject, asset: ChampionAsset, by: str | None, reason: str) -> Registrar:
+    return Registrar(opened.context(), asset, by if by is not None else getpass.getuser(), reason)
+
+
+def _print(found: dict[str, Any], as_json: bool, printer: str) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps(found, default=_plain) + "\n")
+        return 0
+    from ml_assets.cli import registry_tables
+
+    getattr(registry_tables, printer)(found)
+    return 0
+
+
+def _plain(value: object) -> object:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)  # type: ignore[call-overload]

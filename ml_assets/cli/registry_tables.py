@@ -1,0 +1,143 @@
+"""The registry's answers as text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_COLOURS = {"held": "green", "failed": "red", "not_applicable": "yellow", "passed": "green", "refused": "red"}
+
+
+def _console() -> Console:
+    return Console(width=None if Console().is_terminal else 120, highlight=False)
+
+
+def _table(*names: str, title: str | None = None) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left", title_style="bold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def print_list(found: dict[str, Any]) -> None:
+    """One line a version."""
+    console = _console()
+    if not found["versions"]:
+        console.print("No version has been trained yet: ml-assets run")
+        return
+    table = _table("version", "aliases", "verdict", "trained", "said of it")
+    for line in found["versions"]:
+        verdict = line["verdict"] or "not judged"
+        said = f"{line['override']} ({line['reasons']})" if line["override"] else line["reasons"]
+        table.add_row(
+            f"{line['model']}@{line['version']}", ", ".join(line["aliases"]), f"[{_COLOURS.get(verdict, 'yellow')}]{verdict}[/]",
+            f"{line['trained_at']:%Y-%m-%d %H:%M}", escape(said),
+        )  # fmt: skip
+    console.print(table)
+
+
+def print_version(found: dict[str, Any]) -> None:
+    """Everything about one version."""
+    console = _console()
+    aliases = f" ({', '.join(found['aliases'])})" if found["aliases"] else ""
+    console.print(f"[bold]{found['model']}@{found['version']}[/]{aliases}: {escape(found['standing'])}", soft_wrap=True)
+    console.print(
+        f"package {found['package_sha256']}, trained {found['trained_at']} by {found['trained_by'] or 'not stated'}"
+    )
+    _print_rules(console, found["verdict"])
+    for one in found["overrides"]:
+        counts = "counts" if one["counts"] else "does not count any more"
+        console.print(
+            f"override by {escape(one['done_by'])} until {one['expires_at']:%Y-%m-%d %H:%M} UTC ({counts}): {escape(one['reason'])}",
+            soft_wrap=True,
+        )
+    if found["approvals_needed"]:
+        valid = sum(one["valid"] for one in found["approvals"])
+        console.print(f"approvals: {valid} valid of {found['approvals_needed']} needed")
+    for one in found["approvals"]:
+        void = "" if one["valid"] else " (void: what was approved has changed)"
+        console.print(
+            f"approved by {escape(one['done_by'])} on {one['done_at']:%Y-%m-%d}{void}: {escape(one['reason'])}",
+            soft_wrap=True,
+        )
+    metrics = _table("metric on test", "value", "95 % interval")
+    for name, values in found["metrics"].items():
+        low, high = values["low"], values["high"]
+        metrics.add_row(name, _number(values["value"]), "" if low is None else f"{_number(low)} to {_number(high)}")
+    console.print(metrics)
+    for move in found["alias_history"]:
+        console.print(
+            f"{move['moved_at']:%Y-%m-%d %H:%M} UTC became {move['alias']} by {escape(move['moved_by'])}: {escape(move['reason'])}",
+            soft_wrap=True,
+        )
+    for section, values in found["made_from"].items():
+        console.print(
+            f"[bold]{section}[/]: " + escape(", ".join(f"{name}={value}" for name, value in values.items())),
+            soft_wrap=True,
+        )
+    console.print(f"card: {found['card'] or 'not written yet'}", soft_wrap=True)
+
+
+def _print_rules(console: Console, verdict: dict[str, Any] | None) -> None:
+    if verdict is None:
+        console.print("The gate has not judged it.")
+        return
+    table = _table(
+        "rule", "value", "bound", "status", "reason", title=f"Verdict of {verdict['judged_at']:%Y-%m-%d %H:%M} UTC"
+    )
+    for rule in verdict["rules"]:
+        status = rule["status"]
+        table.add_row(
+            escape(rule["rule"]), _number(rule["value"]), _number(rule["bound"]),
+            f"[{_COLOURS[status]}]{status.replace('_', ' ')}[/]", escape(rule["reason"]),
+        )  # fmt: skip
+    console.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def print_moment(found: dict[str, Any]) -> None:
+    """Where each alias pointed."""
+    console = _console()
+    for alias, move in found["aliases"].items():
+        if move is None:
+            console.print(f"{found['model']}@{alias} at {found['moment']:%Y-%m-%d %H:%M} UTC: nothing yet")
+        else:
+            console.print(
+                f"{found['model']}@{alias} at {found['moment']:%Y-%m-%d %H:%M} UTC: [bold]version {move['version']}[/], moved "
+                f"{move['moved_at']:%Y-%m-%d %H:%M} by {escape(move['moved_by'])}: {escape(move['reason'])}", soft_wrap=True,
+            )  # fmt: skip
+
+
+def print_outcome(found: dict[str, Any]) -> None:
+    """What an action did."""
+    seconds = f" ({found['seconds'] * 1000:.0f} ms)" if "seconds" in found else ""
+    _console().print(
+        f"{escape(found['sentence'])}, by {escape(found['by'])}: {escape(found['reason'])}{seconds}", soft_wrap=True
+    )
+
+
+def print_comparison(found: dict[str, Any]) -> None:
+    """Versions side by side; what differs is bold."""
+    console = _console()
+    for section, rows in found["sections"].items():
+        table = _table("", *(f"{found['model']}@{version}" for version in found["versions"]), title=section)
+        for row in rows:
+            cells = [escape(str(value)) if value is not None else "-" for value in row["values"]]
+            table.add_row(escape(row["name"]), *(f"[bold]{cell}[/]" if row["differs"] else cell for cell in cells))
+        console.print(table if rows else f"[bold]{section}[/]: no difference")
+
+
+def print_drill(found: dict[str, Any]) -> None:
+    """What a rehearsal proved, with its times."""
+    golden = found["golden"]
+    _console().print(
+        f"A rollback of {found['model']} from {found['champion']} to {found['target']} works: {golden['rows']} golden rows answered "
+        f"exactly (loaded and answered in {found['load_and_answer_seconds'] * 1000:.0f} ms), alias moved and moved back in "
+        f"{found['move_seconds'] * 1000:.0f} ms. Nothing was changed.", soft_wrap=True,
+    )  # fmt: skip
