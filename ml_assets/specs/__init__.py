@@ -2,8 +2,10 @@
 
 from ml_assets.specs.base import Described, Name, Severity, Spec
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
+from ml_assets.specs.estimators import CostSpec, LightGBMSpec, SklearnSpec, TuningSpec
 from ml_assets.specs.features import FeatureSetSpec
-from ml_assets.specs.models import LabelSpec, LightGBMSpec, ModelSpec, ScoredOutputSpec, TimeSplitSpec
+from ml_assets.specs.models import LabelSpec, ModelSpec, ScoredOutputSpec
+from ml_assets.specs.splits import GroupSplitSpec, RandomSplitSpec, StratifiedSplitSpec, TimeSplitSpec
 from ml_assets.specs.tables import (
     CsvFormat,
     JsonLinesFormat,
@@ -17,8 +19,8 @@ from ml_assets.specs.tables import (
 from ml_assets.specs.times import CalendarSpec, FreshnessSpec, SnapshotSpec
 
 __all__ = [
-    "CalendarSpec", "ColumnSpec", "ContractSpec", "CsvFormat", "Described", "FeatureSetSpec", "FreshnessSpec",
-    "JsonLinesFormat", "LabelSpec", "LightGBMSpec", "ModelSpec", "Name", "ParquetFormat", "RawTableSpec",
-    "ReferenceSpec", "ScoredOutputSpec", "Severity", "SnapshotSpec", "Spec", "SqlTableSpec", "TableSpec",
-    "TimeSplitSpec", "VolumeSpec",
+    "CalendarSpec", "ColumnSpec", "ContractSpec", "CostSpec", "CsvFormat", "Described", "FeatureSetSpec", "FreshnessSpec", "GroupSplitSpec",
+    "JsonLinesFormat", "LabelSpec", "LightGBMSpec", "ModelSpec", "Name", "ParquetFormat", "RandomSplitSpec", "RawTableSpec",
+    "ReferenceSpec", "ScoredOutputSpec", "Severity", "SklearnSpec", "SnapshotSpec", "Spec", "SqlTableSpec", "StratifiedSplitSpec", "TableSpec",
+    "TimeSplitSpec", "TuningSpec", "VolumeSpec",
 ]  # fmt: skip
