@@ -117,7 +117,7 @@ class ScoresAsset(ComputedTable):
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return score_checks(self.spec, self.model.entity, self.population)
+        return score_checks(self.spec, self.model.entity, self.population, self.model.task)
 
 
 def score_columns(package: Package, answers: Vector) -> dict[str, pa.Array]:
