@@ -63,7 +63,8 @@ def fit_package(
 ) -> tuple[Package, dict[str, Any]]:
     """Candidate, baselines and calibration of these rows, and facts about how they were made.
 
-    `table` has the feature columns, `label`, `snapshot`, the entity, the carried columns of `spec` and `part`. Rows of
+    `table` has the feature columns, `label`, `snapshot`, the entity, the carried columns of `spec` and `part`; the order
+    of its columns is the order of the model's features, that of `features` (name → declared type) means nothing. Rows of
     part `train` train, those of `validation` decide (rounds, parameters, calibration, threshold); with `refit` the
     candidate and its baselines then learn from all rows given. Rows of part `test` are refused: nothing here may see them.
     Equal tables give equal packages; only `facts["timings"]` (seconds) differ.
@@ -109,7 +110,7 @@ def _prepared(table: pa.Table, spec: ModelSpec, features: Mapping[str, str], pla
             got=counts or "no rows", remedy="make the training set anew",
         )  # fmt: skip
     learning = table.filter(pa.array(trains))
-    kept, left_out = usable_features(learning, tuple(features), place)
+    kept, left_out = usable_features(learning, [name for name in table.column_names if name in features], place)
     encoder = Encoder.fit(learning, kept, [name for name in spec.categorical if name in kept], place)
     target = Target.fit(spec.task, learning["label"], spec.label.classes, place)
     label = target.vector(table["label"], place)

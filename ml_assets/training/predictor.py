@@ -44,7 +44,9 @@ class Predictor:
         """
         files = _read_folder(Path(source)) if isinstance(source, Path | str) else dict(source)
         if MANIFEST not in files:
-            raise PackageError("the package has no manifest", expected=MANIFEST, got=", ".join(sorted(files)) or "no files")
+            raise PackageError(
+                "the package has no manifest", expected=MANIFEST, got=", ".join(sorted(files)) or "no files"
+            )
         manifest = json.loads(files.pop(MANIFEST))
         return cls(load_package(files, manifest, version=f"{manifest['model']}@{manifest['version']}"), manifest)
 

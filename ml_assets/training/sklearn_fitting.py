@@ -83,9 +83,20 @@ def build(
                 got=type(step).__name__,
             )
     native = "categorical_features" in type(final)().get_params() and not steps if _plain(type(final)) else False
-    first = (steps[0][1] if steps else final).__sklearn_tags__().input_tags.allow_nan
-    before = _encoding(width, [] if native else categorical, holes=not first)
+    before = _encoding(
+        width, [] if native else categorical, holes=not _take_holes([*(step for _, step in steps), final])
+    )
     return Pipeline([*before, *steps, ("estimator", final)])
+
+
+def _take_holes(chain: Sequence[Any]) -> bool:
+    """Whether missing values may reach the first of these: each passes them on or takes them, up to one that fills them."""
+    for step in chain:
+        if not step.__sklearn_tags__().input_tags.allow_nan:
+            return False
+        if type(step).__module__.startswith("sklearn.impute"):
+            return True
+    return True
 
 
 def _plain(kind: type) -> bool:

@@ -61,13 +61,22 @@ def test_candidate_is_what_the_package_of_lightgbm_learns(task: str) -> None:
         "regression": {"objective": "l2", "metric": "l2"},
         "ranking": {"objective": "lambdarank", "metric": "ndcg", "eval_at": 10},
     }[task]
-    parameters = {**told, **TREES["parameters"], "deterministic": True, "force_row_wise": True, "verbosity": -1, "seed": 7}
+    parameters = {
+        **told,
+        **TREES["parameters"],
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+        "seed": 7,
+    }
     groups = {"group": [100] * 4} if task == "ranking" else {}
     watched = {"group": [100] * 2} if task == "ranking" else {}
     names = ["f0", "f1", "f2"]
     data = lightgbm.Dataset(matrix[train], label[train], feature_name=names, categorical_feature=[2], **groups)
     held = lightgbm.Dataset(matrix[~train], label[~train], reference=data, **watched)
-    oracle = lightgbm.train(parameters, data, 30, valid_sets=[held], callbacks=[lightgbm.early_stopping(30, verbose=False)])
+    oracle = lightgbm.train(
+        parameters, data, 30, valid_sets=[held], callbacks=[lightgbm.early_stopping(30, verbose=False)]
+    )
 
     candidate = package.estimators["candidate"]
     assert isinstance(candidate, Boosted)
@@ -140,7 +149,11 @@ def test_rows_without_any_are_an_error() -> None:
 
 
 def test_constant_and_missing_features_are_left_out_and_named() -> None:
-    table = training_rows().append_column("flat", pa.array([4] * 600)).append_column("empty", pa.array([None] * 600, pa.float64()))
+    table = (
+        training_rows()
+        .append_column("flat", pa.array([4] * 600))
+        .append_column("empty", pa.array([None] * 600, pa.float64()))
+    )
     package, facts = fitted(table, task_spec(), {**FEATURES, "flat": "integer", "empty": "float"})
 
     assert package.encoder.features == ("first", "second", "kind")
@@ -152,7 +165,10 @@ def test_constant_and_missing_features_are_left_out_and_named() -> None:
 @pytest.mark.parametrize("direction", [pytest.param("increasing", id="up"), pytest.param("decreasing", id="down")])
 @pytest.mark.parametrize(
     "estimator",
-    [TREES, {"kind": "sklearn", "path": "sklearn.ensemble.HistGradientBoostingClassifier", "parameters": {"max_iter": 10}}],
+    [
+        TREES,
+        {"kind": "sklearn", "path": "sklearn.ensemble.HistGradientBoostingClassifier", "parameters": {"max_iter": 10}},
+    ],
     ids=["lightgbm", "sklearn"],
 )
 def test_monotone_features_move_the_prediction_one_way_only(direction: str, estimator: dict[str, Any]) -> None:
