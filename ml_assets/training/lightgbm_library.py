@@ -193,14 +193,14 @@ def _library() -> ctypes.CDLL:
     found = importlib.util.find_spec("lightgbm")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("lightgbm is not installed")
-    with _patient_threads():
+    with patient_threads():
         library = ctypes.CDLL(str(Path(found.origin).parent / "lib" / _FILES.get(sys.platform, "lib_lightgbm.so")))
     library.LGBM_GetLastError.restype = ctypes.c_char_p
     return library
 
 
 @contextmanager
-def _patient_threads() -> Iterator[None]:
+def patient_threads() -> Iterator[None]:
     """While OpenMP is loaded, which reads it only then: let a thread that waits give its core back soon.
 
     By default it spins, and where cores are shared the threads spin against each other: a fit of 0.6 s on two free cores

@@ -12,6 +12,7 @@ import numpy as np
 from ml_assets.errors import DeclarationError, TrainingError
 from ml_assets.specs.estimators import SklearnSpec
 from ml_assets.training.boosting import Fitted
+from ml_assets.training.lightgbm_library import patient_threads
 from ml_assets.training.rows import LabelledRows
 from ml_assets.training.sklearn_package import ScikitLearn
 from ml_assets.training.target import Target
@@ -24,6 +25,8 @@ def fit_sklearn(
     target: Target, directions: Sequence[int] = (), needs_train: bool = False,
 ) -> Fitted:  # fmt: skip
     """Fit on `learnt`, and on the training rows alone too where they differ and `needs_train`."""
+    with patient_threads():
+        import sklearn  # noqa: F401
     train = searched[0]
     final = _fitted(learnt, spec, categorical, target, directions, place)
     of_train = final if learnt is train else None

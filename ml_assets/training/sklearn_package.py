@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ml_assets.errors import PackageError
+from ml_assets.training.lightgbm_library import patient_threads
 from ml_assets.training.rows import Matrix, Vector
 
 # Whatever a package names must come from these; of them skops makes objects without calling what the file could choose.
@@ -35,7 +36,8 @@ class ScikitLearn:
     @classmethod
     def of(cls, model: Any) -> ScikitLearn:
         """A fitted estimator, dumped; raises PackageError when it holds something that is not to be trusted."""
-        from skops.io import dumps
+        with patient_threads():
+            from skops.io import dumps
 
         found = cls(base64.b64encode(_canonical(dumps(model))).decode())
         _refuse_untrusted(found.content)
@@ -51,7 +53,8 @@ class ScikitLearn:
     @cached_property
     def model(self) -> Any:
         """The fitted estimator; only types of numpy, scipy and scikit-learn are made."""
-        from skops.io import loads
+        with patient_threads():
+            from skops.io import loads
 
         return loads(self.content, trusted=_refuse_untrusted(self.content))
 
