@@ -26,6 +26,12 @@ _WHOLE = frozenset({
     "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
     "UBIGINT", "UHUGEINT",
 })  # fmt: skip
+_NAMED = {"binary": "a whole number", "regression": "a number", "multiclass": "a text or a whole number"}
+_EXPECTED = {
+    "binary": ("integer or boolean", "cast it: (…)::int as label"),
+    "regression": ("an integer, decimal or double", "cast it in the SQL"),
+    "multiclass": ("the name of the class, or its number", "cast it to text in the SQL"),
+}
 
 
 class PopulationAsset(ComputedTable):
@@ -55,7 +61,7 @@ class PopulationAsset(ComputedTable):
 
     @property
     def logic(self) -> str:
-        return fingerprint("population/1", self.statement.fingerprint, self.spec.entity)
+        return fingerprint("population/1", self.statement.fingerprint, self.spec.entity, *self.spec.carried)
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         indexes = {table: BucketIndex(bench, table) for table in self.deps}
@@ -71,9 +77,10 @@ class PopulationAsset(ComputedTable):
             bench, self.statement, self.times, [snapshot_time(key) for key in partitions], Window.before, into="made",
             progress=context.progress, label=str(self.name),
         )  # fmt: skip
-        refuse_missing_columns(bench.columns("made"), (self.spec.entity,), self.statement)
-        entity = quoted(self.spec.entity)
-        return Staged(f"(select snapshot, {entity} from made order by snapshot, {entity})")
+        kept = (self.spec.entity, *self.spec.carried)
+        refuse_missing_columns(bench.columns("made"), kept, self.statement)
+        listed = ", ".join(map(quoted, kept))
+        return Staged(f"(select snapshot, {listed} from made order by snapshot, {listed})")
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -113,7 +120,10 @@ class LabelAsset(ComputedTable):
     @property
     def logic(self) -> str:
         label = self.spec.label
-        return fingerprint("labels/1", self.statement.fingerprint, self.spec.entity, label.horizon, label.default)
+        task = () if self.spec.task == "binary" else (self.spec.task, self.spec.carried)
+        return fingerprint(
+            "labels/1", self.statement.fingerprint, self.spec.entity, label.horizon, label.default, *task
+        )
 
     def window(self, snapshot: datetime) -> Window:
         """The outcome window of a snapshot."""
@@ -139,14 +149,9 @@ class LabelAsset(ComputedTable):
             bench, self.statement, self.times, [snapshot_time(key) for key in partitions], self.window, into="made",
             progress=context.progress, label=str(self.name),
         )  # fmt: skip
-        refuse_other_label_columns(bench.columns("made"), self.spec.entity, self.statement)
+        refuse_other_label_columns(bench.columns("made"), self.spec.entity, self.statement, self.spec.task)
         people = f"(select * from {self.population.quoted} where snapshot in ({_moments(partitions)}))"
-        typed = labelled(
-            people,
-            "(select * replace (cast(label as bigint) as label) from made)",
-            self.spec.entity,
-            self.spec.label.default,
-        )
+        typed = labelled(people, "made", self.spec)
         return Staged(f"({typed} order by all)")
 
     @property
@@ -168,11 +173,15 @@ def refuse_missing_columns(made: Mapping[str, str], wanted: Sequence[str], state
         )  # fmt: skip
 
 
-def refuse_other_label_columns(made: Mapping[str, str], entity: str, statement: Statement) -> None:
-    """Raise when entity or label is missing, or the label is no whole number and would be rounded."""
+def refuse_other_label_columns(made: Mapping[str, str], entity: str, statement: Statement, task: str) -> None:
+    """Raise when entity or label is missing, or the label's type is not one of the task's: it would be rounded."""
     refuse_missing_columns(made, (entity, "label"), statement)
-    if made["label"] not in _WHOLE:
+    kind = made["label"]
+    numeric = kind in _WHOLE or kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL")
+    fits = {"regression": numeric, "multiclass": kind == "VARCHAR" or kind in _WHOLE}.get(task, kind in _WHOLE)
+    if not fits:
+        expected, remedy = _EXPECTED.get(task, _EXPECTED["binary"])
         raise SqlError(
-            "the label is not a whole number", place=f"{statement.path}:{statement.line_of('label') or 1}",
-            expected="integer or boolean", got=made["label"], remedy="cast it: (…)::int as label",
+            f"the label is not {_NAMED.get(task, _NAMED['binary'])}", place=f"{statement.path}:{statement.line_of('label') or 1}",
+            expected=expected, got=kind, remedy=remedy,
         )  # fmt: skip

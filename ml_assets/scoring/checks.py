@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ml_assets.specs.models import ScoredOutputSpec
+from ml_assets.specs.models import ScoredOutputSpec, Task
 from ml_assets.specs.tables import VolumeSpec
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.names import TableName, literal, quoted
@@ -10,11 +10,13 @@ from ml_assets.warehouse.results import CheckFinding
 from ml_assets.warehouse.rules import unique_check, volume_check
 
 
-def score_checks(spec: ScoredOutputSpec, entity: str, population: TableName) -> tuple[Check, ...]:
+def score_checks(
+    spec: ScoredOutputSpec, entity: str, population: TableName, task: Task = "binary"
+) -> tuple[Check, ...]:
     """All checks of `scores.<name>`."""
     return (
         unique_check((entity,)),
-        _range_check(),
+        _range_check() if task in ("binary", "multiclass") else _finite_check(),
         _coverage_check(spec, entity, population),
         _spread_check(),
         volume_check(VolumeSpec()),
@@ -37,6 +39,22 @@ def _range_check() -> Check:
         ]  # fmt: skip
 
     return Check(name, "SC001", "Every score lies in [0, 1].", judge, blocking=True)
+
+
+def _finite_check() -> Check:
+    name = "scores_are_finite"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        counted = scope.grouped({"wrong": "count(*) filter (where score is null or not isfinite(score))"})
+        return [
+            CheckFinding.judged(
+                name, row["wrong"] == 0, f"{row['wrong']} of {row['rows']} are no finite number", partition=key,
+                numbers={"rows": row["rows"], "wrong": row["wrong"]},
+            )
+            for key, row in counted.items()
+        ]  # fmt: skip
+
+    return Check(name, "SC001", "Every score is a finite number.", judge, blocking=True)
 
 
 def _coverage_check(spec: ScoredOutputSpec, entity: str, population: TableName) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from ml_assets.errors import NotMaterializedError, RegistryError, ScoringError
@@ -14,6 +15,8 @@ from ml_assets.specs.models import ModelSpec, ScoredOutputSpec
 from ml_assets.specs.times import SnapshotSpec
 from ml_assets.training.contract import feature_contracts, require_contract
 from ml_assets.training.matrix import arrow_rows
+from ml_assets.training.package import Package
+from ml_assets.training.rows import Vector
 from ml_assets.training.training_set import joined_features
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.asset import RunContext
@@ -102,13 +105,13 @@ class ScoresAsset(ComputedTable):
         base = f"(select * from {self.population.quoted} where snapshot in ({moments}))"
         entity = quoted(self.model.entity)
         table = arrow_rows(bench, f"{joined_features(self.model, self.sets, base)} order by b.snapshot, b.{entity}")
-        matrix, unseen = version.package.encoder.encode(table)
+        matrix, unseen = version.package.encode(table)
         require_contract(table, feature_contracts(self.model, self.sets), ScoringError, str(self.name), self.place)
         scores = pa.table(
             {
                 self.model.entity: table[self.model.entity],
                 "snapshot": table["snapshot"],
-                "score": pa.array(version.package.predict(matrix) if len(matrix) else [], pa.float64()),
+                **score_columns(version.package, version.package.predict(matrix)),
                 "model_version": pa.array([version.version] * len(matrix), pa.int32()),
                 "model_package": pa.array([version.package_sha256] * len(matrix), pa.string()),
             }
@@ -117,13 +120,26 @@ class ScoresAsset(ComputedTable):
         bench.execute("create or replace temp table scored as select * from scored_rows")
         bench.connection.unregister("scored_rows")
         facts = {
-            "model_version": version.version,
-            "serves_as": served.said,
-            "unseen_categories": sum(unseen.values()),
-            "rows": len(matrix),
-        }
+            "model_version": version.version, "serves_as": served.said, "unseen_categories": sum(unseen.values()),
+            "rows": len(matrix), "unseen": {name: count for name, count in unseen.items() if count},
+        }  # fmt: skip
         return Staged("scored", facts)
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return score_checks(self.spec, self.model.entity, self.population)
+        return score_checks(self.spec, self.model.entity, self.population, self.model.task)
+
+
+def score_columns(package: Package, answers: Vector) -> dict[str, pa.Array]:
+    """Predictions as columns: `score`; of several classes also `predicted`, the likeliest class, whose share is the score,
+    and `scores`, class → probability."""
+    if answers.ndim == 1:
+        return {"score": pa.array(answers, pa.float64())}
+    classes = package.signature.target.classes
+    likeliest = answers.argmax(axis=1) if len(answers) else np.empty(0, dtype=np.int64)
+    fields = [pa.array(answers[:, place], pa.float64()) for place in range(len(classes))]
+    return {
+        "score": pa.array(answers[np.arange(len(answers)), likeliest], pa.float64()),
+        "predicted": pa.array([classes[place] for place in likeliest.tolist()], pa.string()),
+        "scores": pa.StructArray.from_arrays(fields, names=list(classes)),
+    }

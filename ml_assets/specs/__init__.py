@@ -2,9 +2,11 @@
 
 from ml_assets.specs.base import Described, Name, Severity, Spec
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
+from ml_assets.specs.estimators import CostSpec, LightGBMSpec, SklearnSpec, TuningSpec
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.gate import CardSpec, GateSpec, PromotionSpec
-from ml_assets.specs.models import LabelSpec, LightGBMSpec, ModelSpec, ScoredOutputSpec, TimeSplitSpec
+from ml_assets.specs.models import LabelSpec, ModelSpec, ScoredOutputSpec
+from ml_assets.specs.splits import GroupSplitSpec, RandomSplitSpec, StratifiedSplitSpec, TimeSplitSpec
 from ml_assets.specs.tables import (
     CsvFormat,
     JsonLinesFormat,
@@ -18,8 +20,5 @@ from ml_assets.specs.tables import (
 from ml_assets.specs.times import CalendarSpec, FreshnessSpec, SnapshotSpec
 
 __all__ = [
-    "CalendarSpec", "CardSpec", "ColumnSpec", "ContractSpec", "CsvFormat", "Described", "FeatureSetSpec", "FreshnessSpec",
-    "GateSpec", "JsonLinesFormat", "LabelSpec", "LightGBMSpec", "ModelSpec", "Name", "ParquetFormat", "PromotionSpec",
-    "RawTableSpec", "ReferenceSpec", "ScoredOutputSpec", "Severity", "SnapshotSpec", "Spec", "SqlTableSpec", "TableSpec",
-    "TimeSplitSpec", "VolumeSpec",
+    "CalendarSpec", "CardSpec", "ColumnSpec", "ContractSpec", "CostSpec", "CsvFormat", "Described", "FeatureSetSpec", "FreshnessSpec", "GateSpec", "GroupSplitSpec", "JsonLinesFormat", "LabelSpec", "LightGBMSpec", "ModelSpec", "Name", "ParquetFormat", "PromotionSpec", "RandomSplitSpec", "RawTableSpec", "ReferenceSpec", "ScoredOutputSpec", "Severity", "SklearnSpec", "SnapshotSpec", "Spec", "SqlTableSpec", "StratifiedSplitSpec", "TableSpec", "TimeSplitSpec", "TuningSpec", "VolumeSpec",
 ]  # fmt: skip

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from ml_assets.specs.base import Described, Spec
+from ml_assets.specs.estimators import Calibration, CostSpec, EstimatorSpec, LightGBMSpec, TuningSpec
 from ml_assets.specs.gate import CardSpec, GateSpec, PromotionSpec
+from ml_assets.specs.splits import GroupSplitSpec, SplitSpec
 from ml_assets.specs.tables import SqlPath
 from ml_assets.specs.times import SnapshotSpec, Span
+
+Task = Literal["binary", "multiclass", "regression", "ranking"]
 
 
 class LabelSpec(Spec):
@@ -18,49 +23,41 @@ class LabelSpec(Spec):
     sql: SqlPath = Field(description="Returns entity and `label`; sees only rows inside the window.")
     horizon: Span = Field(description="Length of the outcome window.")
     population: SqlPath = Field(description="Returns the entities to judge; sees only rows before the snapshot.")
-    default: int = Field(default=0, description="Label of an entity in the population that the SQL does not return.")
-
-
-class TimeSplitSpec(Spec):
-    """Newest labelled snapshots for test, the ones before for validation; the horizon is kept free between them."""
-
-    kind: Literal["time"] = "time"
-    test_snapshots: int = Field(ge=1, description="How many of the newest labelled snapshots are the test.")
-    validation_snapshots: int = Field(ge=1, description="How many snapshots before the embargo are for validation.")
-    embargo: Span | None = Field(default=None, description="Gap between the parts; default (and least) is the horizon.")
-
-
-class LightGBMSpec(Spec):
-    """LightGBM, deterministic profile."""
-
-    kind: Literal["lightgbm"] = "lightgbm"
-    parameters: dict[str, Any] = Field(default_factory=dict, description="Passed to lightgbm.train.")
-    max_rounds: int = Field(default=1000, ge=1, description="Most boosting rounds.")
-    early_stopping_rounds: int | None = Field(
-        default=50, ge=1, description="Stop after this many rounds without gain on validation; null takes max_rounds."
+    default: StrictInt | StrictFloat | StrictStr = Field(
+        default=0, description="Label of an entity in the population that the SQL does not return."
     )
-    refit: bool = Field(
-        default=True,
-        description="Train again, with the rounds found, on every snapshot up to the last one of validation.",
+    classes: tuple[StrictStr | StrictInt, ...] | None = Field(
+        default=None, description="All classes of a multiclass label; default is those found in training."
     )
-    seed: int = Field(default=7, description="Seed of everything random in training.")
-
-
-EstimatorSpec = Annotated[LightGBMSpec, Field(description="How the model learns.")]
+    query: str | None = Field(
+        default=None,
+        description="Column of the population within whose values rows are ranked; default is the snapshot.",
+    )
 
 
 class ModelSpec(Described):
     """Label and training set, candidate with baselines, evaluation, champion."""
 
-    task: Literal["binary"] = Field(default="binary", description="What is predicted.")
+    task: Task = Field(default="binary", description="What is predicted.")
     entity: str = Field(description="Column that names the entity.")
     snapshots: SnapshotSpec = Field(description="For which instants labels and training rows are made.")
     label: LabelSpec = Field(description="What is to be predicted.")
     features: tuple[str, ...] = Field(min_length=1, description="Names of the feature sets.")
     exclude: tuple[str, ...] = Field(default=(), description="Feature columns that are left out.")
     categorical: tuple[str, ...] = Field(default=(), description="Feature columns that are categories; text always is.")
-    split: TimeSplitSpec = Field(description="How rows are divided into train, validation and test.")
+    unseen_categories: Literal["missing", "error"] = Field(
+        default="missing",
+        description="A category that training has not seen: taken as missing and counted, or refused.",
+    )
+    split: SplitSpec = Field(description="How rows are divided into train, validation and test.")
     estimator: EstimatorSpec = Field(default=LightGBMSpec(), description="How the model learns.")
+    tuning: TuningSpec | None = Field(default=None, description="Search for the estimator's parameters (extra `tune`).")
+    calibration: Calibration = Field(
+        default="none", description="Probabilities set right on validation rows; `auto` takes what evidence supports."
+    )
+    costs: CostSpec | None = Field(
+        default=None, description="Costs by which the threshold of a yes-or-no decision is chosen; default is 0.5."
+    )
     gate: GateSpec = Field(default=GateSpec(), description="What a candidate must hold to become champion.")
     promotion: PromotionSpec = Field(default=PromotionSpec(), description="Who makes a passing version champion.")
     card: CardSpec = Field(default=CardSpec(), description="Texts of the model card that no table can give.")
@@ -74,6 +71,54 @@ class ModelSpec(Described):
         if repeated:
             raise ValueError(f"feature sets named twice: {repeated}")
         return self
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> ModelSpec:
+        wrong = "; ".join(_unfit(self))
+        if wrong:
+            raise ValueError(f"task {self.task}: {wrong}")
+        return self
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Columns beside the entity that the population returns and every table after it keeps."""
+        group = self.split.column if isinstance(self.split, GroupSplitSpec) else None
+        named = dict.fromkeys(name for name in (self.label.query, group) if name)
+        return tuple(name for name in named if name != self.entity)
+
+
+def _unfit(spec: ModelSpec) -> Iterator[str]:
+    """What the declaration says that its task cannot mean."""
+    classifies = spec.task in ("binary", "multiclass")
+    yield from _unfit_label(spec.label, spec.task)
+    if not classifies:
+        if spec.calibration != "none":
+            yield "calibration is of probabilities, and this task has none"
+        if spec.estimator.class_weights is not None:
+            yield "class_weights need classes"
+        if spec.split.kind == "stratified":
+            yield "a stratified split needs classes; use time, group or random"
+    if spec.costs is not None and spec.task != "binary":
+        yield "costs decide a threshold, which only a binary task has"
+    if isinstance(spec.estimator, LightGBMSpec):
+        if spec.estimator.objective is not None and spec.task != "regression":
+            yield "objective is declared of regression only"
+    elif spec.task == "ranking":
+        yield "ranking is learnt by kind: lightgbm"
+
+
+def _unfit_label(label: LabelSpec, task: str) -> Iterator[str]:
+    if label.classes is not None:
+        if task != "multiclass":
+            yield "classes are declared of multiclass labels only"
+        if len({str(name) for name in label.classes}) < max(2, len(label.classes)):
+            yield "classes must be at least two, each once"
+    if label.query is not None and task != "ranking":
+        yield "query is declared of ranking only"
+    if task != "multiclass" and isinstance(label.default, str):
+        yield f"the default label {label.default!r} is no number"
+    if task in ("binary", "ranking") and isinstance(label.default, float):
+        yield f"the default label {label.default} is no whole number"
 
 
 class ScoredOutputSpec(Described):

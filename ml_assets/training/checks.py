@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from ml_assets.specs.columns import ColumnSpec
 from ml_assets.specs.models import ModelSpec
+from ml_assets.specs.splits import GroupSplitSpec, TimeSplitSpec
 from ml_assets.specs.times import span_length
 from ml_assets.training.contract import violations
 from ml_assets.training.matrix import arrow_rows
@@ -20,11 +21,101 @@ _ORDER = ("train", "validation", "test")
 
 def training_checks(spec: ModelSpec, contracts: Mapping[str, ColumnSpec]) -> tuple[Check, ...]:
     """All checks of `training.<model>`."""
-    return (unique_check(("snapshot", spec.entity)), _apart_check(spec), _classes_check(), _contract_check(contracts))
+    return (
+        unique_check(("snapshot", spec.entity)),
+        _divided_check(spec),
+        _labels_check(spec),
+        _contract_check(contracts),
+    )
+
+
+def _divided_check(spec: ModelSpec) -> Check:
+    """What the declared split promises."""
+    if isinstance(spec.split, TimeSplitSpec):
+        return _apart_check(spec)
+    if isinstance(spec.split, GroupSplitSpec):
+        return _groups_check(spec.split.column or spec.entity)
+    return _parts_check()
+
+
+def _groups_check(column: str) -> Check:
+    name, group = "groups_stay_in_one_part", quoted(column)
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        torn = (
+            f"select {group}, string_agg(distinct part, ', ' order by part) as parts from {scope.table.quoted} "
+            "where part <> 'left_out' group by 1 having count(distinct part) > 1"
+        )
+        groups = int(scope.bench.value(f"select count(distinct {group}) from {scope.table.quoted}"))
+        count = int(scope.bench.value(f"select count(*) from ({torn})"))
+        return [
+            CheckFinding.judged(
+                name, count == 0, f"{count} of {groups} groups have rows in several parts", numbers={"groups": groups, "torn": count},
+                evidence=scope.evidence(torn) if count else (),
+            )
+        ]  # fmt: skip
+
+    return Check(name, "TR001", f"No {column} has rows in two parts.", judge, blocking=True)
+
+
+def _parts_check() -> Check:
+    name = "every_part_has_rows"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        counts = dict(scope.bench.rows(f"select part, count(*) from {scope.table.quoted} group by 1"))
+        missing = [part for part in _ORDER if not counts.get(part)]
+        said = (
+            f"no rows of {', '.join(missing)}" if missing else ", ".join(f"{part}: {counts[part]}" for part in _ORDER)
+        )
+        return [CheckFinding.judged(name, not missing, said, numbers={f"{part}.rows": n for part, n in counts.items()})]
+
+    return Check(name, "TR001", "Train, validation and test have rows.", judge, blocking=True)
+
+
+def _labels_check(spec: ModelSpec) -> Check:
+    return _classes_check() if spec.task == "binary" else _variety_check(spec)
+
+
+def _variety_check(spec: ModelSpec) -> Check:
+    """Every part shows several labels; of classes, none of validation or test is unknown to training."""
+    name = "every_part_can_be_judged"
+    classes = "list_sort(list(distinct label))" if spec.task == "multiclass" else "null"
+
+    def judge(scope: CheckScope) -> list[CheckFinding]:
+        rows = scope.bench.rows(
+            f"select part, count(*), count(distinct label), {classes} from {scope.table.quoted} "
+            f"where part in {_ORDER} group by 1 order by 1"
+        )
+        found = {part: (count, values, labels) for part, count, values, labels in rows}
+        bad = [
+            f"{part}: {found[part][1] if part in found else 0} different labels"
+            for part in _ORDER
+            if part not in found or found[part][1] < 2
+        ]
+        if spec.task == "multiclass" and "train" in found:
+            known = set(found["train"][2])
+            bad += [
+                f"{part}: classes that training lacks: {', '.join(sorted(set(labels) - known))}"
+                for part, (_, _, labels) in found.items()
+                if set(labels) - known
+            ]
+        said = "; ".join(bad) or ", ".join(
+            f"{part}: {count} rows, {values} labels" for part, (count, values, _) in found.items()
+        )
+        return [
+            CheckFinding.judged(
+                name, not bad, said, numbers={f"{part}.labels": values for part, (_, values, _) in found.items()}
+            )
+        ]
+
+    return Check(
+        name, "TR002", "Every part has different labels, and training all classes of the others.", judge, blocking=True
+    )
 
 
 def _apart_check(spec: ModelSpec) -> Check:
     name = "parts_are_an_embargo_apart"
+    assert isinstance(spec.split, TimeSplitSpec)
     embargo = span_length(spec.split.embargo or spec.label.horizon)
 
     def judge(scope: CheckScope) -> list[CheckFinding]:

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -23,11 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ml_assets.errors import TrainingError, UnknownNameError
+from ml_assets.training.rows import LabelledRows
 
 Floats = npt.NDArray[np.float64]
+Rows = LabelledRows | tuple[Floats, Floats]
 
-_FLOAT32, _FLOAT64 = 0, 1
-_PROBABILITIES, _CONTRIBUTIONS = 0, 3
+# Metrics of which LightGBM wants more, https://lightgbm.readthedocs.io/en/stable/Parameters.html#metric-parameters
+HIGHER_IS_BETTER = frozenset({"auc", "average_precision", "auc_mu", "ndcg", "map"})
+
+_FLOAT32, _FLOAT64, _INT32 = 0, 1, 2
+_PREDICTED, _RAW, _CONTRIBUTIONS = 0, 1, 3
 _GAIN = 1
 _WHOLE = -1  # every boosting round
 _SPINS = "GOMP_SPINCOUNT"
@@ -36,7 +41,10 @@ _FILES = {"darwin": "lib_lightgbm.dylib", "win32": "lib_lightgbm.dll"}
 
 @dataclass(frozen=True)
 class TrainedTrees:
-    """Model text of the first `rounds` rounds, and the validation loss there (None without validation rows)."""
+    """Model text of the first `rounds` rounds, and the validation loss there (None without validation rows).
+
+    Of a metric that is to be high the loss is its negative.
+    """
 
     text: str
     rounds: int
@@ -44,34 +52,43 @@ class TrainedTrees:
 
 
 def train_trees(
-    rows: tuple[Floats, Floats], parameters: Mapping[str, Any], rounds: int, *, categorical: Sequence[int] = (),
-    validation: tuple[Floats, Floats] | None = None, patience: int = 0,
+    rows: Rows, parameters: Mapping[str, Any], rounds: int, *, categorical: Sequence[int] = (), validation: Rows | None = None,
+    patience: int = 0, stops: Callable[[int, float], bool] | None = None,
 ) -> TrainedTrees:  # fmt: skip
-    """Boost `rounds` times on (matrix, label); with validation rows stop after `patience` rounds without gain there.
+    """Boost `rounds` times; with validation rows stop after `patience` rounds without gain there.
 
-    The first metric of `parameters` judges; lower has to be better.
+    The first metric of `parameters` judges. `stops` is told the number of the round and the loss there, and may end it.
     """
     text = _parameter_text({**parameters, "categorical_feature": list(categorical)})
-    data = _dataset(rows, text, None)
+    sign = -1.0 if str(parameters.get("metric", "")).partition("@")[0] in HIGHER_IS_BETTER else 1.0
+    data = _dataset(LabelledRows(*rows), text, None)
     booster = _Handle("LGBM_BoosterFree")
     _call("LGBM_BoosterCreate", data.value, text, booster.out)
     if validation is not None:
-        watched = _dataset(validation, text, data)
+        watched = _dataset(LabelledRows(*validation), text, data)
         _call("LGBM_BoosterAddValidData", booster.value, watched.value)
-    best, lowest = rounds, float("inf")
-    finished, count, loss = ctypes.c_int(0), ctypes.c_int(0), ctypes.c_double(0)
+    best, lowest, finished = rounds, float("inf"), ctypes.c_int(0)
     for done in range(1, rounds + 1):
         _call("LGBM_BoosterUpdateOneIter", booster.value, ctypes.byref(finished))
         if validation is not None:
-            _call("LGBM_BoosterGetEval", booster.value, ctypes.c_int(1), ctypes.byref(count), ctypes.byref(loss))
-            if loss.value < lowest:
-                best, lowest = done, loss.value
-            if done - best >= patience:
+            loss = sign * _first_metric(booster)
+            if loss < lowest:
+                best, lowest = done, loss
+            if done - best >= patience or (stops is not None and stops(done, loss)):
                 break
         if finished.value:
             best = min(best, done)
             break
     return TrainedTrees(_saved(booster, best), best, lowest if validation is not None else None)
+
+
+def _first_metric(booster: _Handle) -> float:
+    """The first metric on the validation rows; the library fills an array with all of them."""
+    count = ctypes.c_int(0)
+    _call("LGBM_BoosterGetEvalCounts", booster.value, ctypes.byref(count))
+    found = np.empty(max(count.value, 1), dtype=np.float64)
+    _call("LGBM_BoosterGetEval", booster.value, ctypes.c_int(1), ctypes.byref(count), _pointer(found))
+    return float(found[0])
 
 
 class Trees:
@@ -81,18 +98,34 @@ class Trees:
         self._booster = _Handle("LGBM_BoosterFree")
         rounds = ctypes.c_int(0)
         _call("LGBM_BoosterLoadModelFromString", text.encode(), ctypes.byref(rounds), self._booster.out)
-        features = ctypes.c_int(0)
-        _call("LGBM_BoosterGetNumFeature", self._booster.value, ctypes.byref(features))
-        self.features = features.value
+        self.features = self._count("LGBM_BoosterGetNumFeature")
+        self.outputs = self._count("LGBM_BoosterGetNumClasses")
 
-    def probabilities(self, matrix: Floats) -> Floats:
-        """Probability of the positive class, shape (n_rows,)."""
-        return self._predicted(matrix, _PROBABILITIES, len(matrix))
+    def predicted(self, matrix: Floats) -> Floats:
+        """Probability, number or ranking score, shape (n_rows,); of several classes (n_rows, n_classes)."""
+        return self._shaped(self._predicted(matrix, _PREDICTED, len(matrix) * self.outputs), len(matrix))
+
+    def raw(self, matrix: Floats) -> Floats:
+        """The sum of the trees before it becomes a prediction (log odds of a binary task), shaped as `predicted`."""
+        return self._shaped(self._predicted(matrix, _RAW, len(matrix) * self.outputs), len(matrix))
 
     def contributions(self, matrix: Floats) -> Floats:
-        """Exact TreeSHAP contributions in log odds, shape (n_rows, n_features + 1); the last column is the mean."""
+        """Exact TreeSHAP contributions to `raw`, shape (n_rows, n_features + 1); the last column is the mean.
+
+        Of several classes: (n_rows, n_classes, n_features + 1).
+        """
         width = self.features + 1
-        return self._predicted(matrix, _CONTRIBUTIONS, len(matrix) * width).reshape(len(matrix), width)
+        found = self._predicted(matrix, _CONTRIBUTIONS, len(matrix) * width * self.outputs)
+        shape = (len(matrix), width) if self.outputs == 1 else (len(matrix), self.outputs, width)
+        return found.reshape(shape)
+
+    def _shaped(self, found: Floats, rows: int) -> Floats:
+        return found if self.outputs == 1 else found.reshape(rows, self.outputs)
+
+    def _count(self, function: str) -> int:
+        found = ctypes.c_int(0)
+        _call(function, self._booster.value, ctypes.byref(found))
+        return found.value
 
     def gains(self) -> Floats:
         """Total gain of the splits on each feature, shape (n_features,)."""
@@ -160,14 +193,14 @@ def _library() -> ctypes.CDLL:
     found = importlib.util.find_spec("lightgbm")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("lightgbm is not installed")
-    with _patient_threads():
+    with patient_threads():
         library = ctypes.CDLL(str(Path(found.origin).parent / "lib" / _FILES.get(sys.platform, "lib_lightgbm.so")))
     library.LGBM_GetLastError.restype = ctypes.c_char_p
     return library
 
 
 @contextmanager
-def _patient_threads() -> Iterator[None]:
+def patient_threads() -> Iterator[None]:
     """While OpenMP is loaded, which reads it only then: let a thread that waits give its core back soon.
 
     By default it spins, and where cores are shared the threads spin against each other: a fit of 0.6 s on two free cores
@@ -192,18 +225,26 @@ def _call(function: str, *arguments: Any) -> None:
         )
 
 
-def _dataset(rows: tuple[Floats, Floats], text: bytes, reference: _Handle | None) -> _Handle:
-    matrix, label = rows[0], np.ascontiguousarray(rows[1], dtype=np.float32)
+def _dataset(rows: LabelledRows, text: bytes, reference: _Handle | None) -> _Handle:
+    matrix, label = rows.matrix, np.ascontiguousarray(rows.label, dtype=np.float32)
     data = _Handle("LGBM_DatasetFree")
     binned_like = reference.value if reference is not None else None
     _call("LGBM_DatasetCreateFromMat", *_matrix_arguments(matrix), text, binned_like, data.out)
     # Positions as names: the library refuses some characters that a column may have; the encoder keeps the real names.
     names = (ctypes.c_char_p * matrix.shape[1])(*(f"f{position}".encode() for position in range(matrix.shape[1])))
     _call("LGBM_DatasetSetFeatureNames", data.value, names, ctypes.c_int(matrix.shape[1]))
-    _call(
-        "LGBM_DatasetSetField", data.value, b"label", _pointer(label), ctypes.c_int(len(label)), ctypes.c_int(_FLOAT32)
-    )
+    _set_field(data, b"label", label, _FLOAT32)
+    if rows.weight is not None:
+        _set_field(data, b"weight", np.ascontiguousarray(rows.weight, dtype=np.float32), _FLOAT32)
+    if (sizes := rows.query_sizes) is not None:
+        _set_field(data, b"group", sizes, _INT32)
     return data
+
+
+def _set_field(data: _Handle, name: bytes, values: npt.NDArray[Any], kind: int) -> None:
+    _call(
+        "LGBM_DatasetSetField", data.value, name, _pointer(values), ctypes.c_int(len(values)), ctypes.c_int(kind)
+    )  # fmt: skip
 
 
 def _saved(booster: _Handle, rounds: int) -> str:

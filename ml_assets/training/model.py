@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version as package_version
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec
-from ml_assets.training.baselines import Constant, OneRule
-from ml_assets.training.estimators import Estimator, Rows, fit_lightgbm
-from ml_assets.training.linear import Linear
-from ml_assets.training.matrix import Encoder, arrow_rows
+from ml_assets.specs.splits import TimeSplitSpec
+from ml_assets.training.archive import write_archive
+from ml_assets.training.fitting import fit_package
+from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.model_checks import model_checks
-from ml_assets.training.package import CANDIDATE, Package, hashes_of
+from ml_assets.training.package import hashes_of, size_bytes
+from ml_assets.training.provenance import data_snapshots, machine, packages
 from ml_assets.training.training_set import feature_columns
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
@@ -28,7 +26,6 @@ from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
 
-_PACKAGES = ("lightgbm", "numpy", "duckdb", "pyarrow")
 VERSION_COLUMNS = (
     "version integer, package_sha256 varchar, trained_at timestamp, manifest json, files map(varchar, varchar)"
 )
@@ -57,8 +54,11 @@ class ModelAsset(ComputedTable):
     @property
     def logic(self) -> str:
         return fingerprint(
-            "model/2", self.spec.estimator.model_dump(mode="json"), self.features, self.spec.categorical, self.spec.task
-        )
+            "model/3", self.spec.estimator.model_dump(mode="json"), self.features, self.spec.categorical, self.spec.task,
+            self.spec.unseen_categories, self.spec.calibration, self.spec.label.classes,
+            self.spec.costs.model_dump(mode="json") if self.spec.costs else None,
+            self.spec.tuning.model_dump(mode="json") if self.spec.tuning else None,
+        )  # fmt: skip
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         row = manifest_of(bench, self.training).get(UNPARTITIONED)
@@ -67,14 +67,18 @@ class ModelAsset(ComputedTable):
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         started, cpu = time.monotonic(), time.process_time()
         context.progress(str(self.name), 0, 2)
-        package, facts = self._fit(bench)
+        rows = self._rows_until_test(bench)
+        package, facts = fit_package(rows, self.spec, self.features, self.place, context.progress)
         context.progress(str(self.name), 2, 2)
         files = package.to_files()
         known = bench.has_table(self.name)
         number = int(bench.value(f"select coalesce(max(version), 0) from {self.name.quoted}")) + 1 if known else 1
-        manifest = self._manifest(bench, files, number, facts | {
+        facts |= {
             "seconds": round(time.monotonic() - started, 3), "cpu_seconds": round(time.process_time() - cpu, 3),
-        }, context)  # fmt: skip
+            "package_bytes": size_bytes(files),
+        }  # fmt: skip
+        archive = write_archive(context.home, self.spec.name, rows)
+        manifest = self._manifest(bench, files, number, facts, context, archive)
         sha = fingerprint(manifest["files"])
         bench.execute(f"create or replace temp table versions ({VERSION_COLUMNS})")
         if known:
@@ -92,60 +96,50 @@ class ModelAsset(ComputedTable):
         )
         return Staged("(select * from versions order by version)", {"version": number, "package": sha, **facts})
 
-    def _fit(self, bench: Workbench) -> tuple[Package, dict[str, Any]]:
-        features = tuple(self.features)
-        table = self._rows_until_test(bench)
-        encoder = Encoder.fit(table.filter(table["_trains"]), features, self.spec.categorical, self.place)
-        everything = encoder.rows(table)
-        searched = None
-        if self.spec.estimator.early_stopping_rounds is not None:
-            searched = (_chosen(everything, table["_trains"]), _chosen(everything, table["_validates"]))
-        if self.spec.estimator.refit:
-            learnt = everything
-        else:
-            learnt = searched[0] if searched else _chosen(everything, table["_trains"])
-        categorical = encoder.categorical_positions
-        candidate, facts = fit_lightgbm(learnt, self.spec.estimator, categorical, searched=searched, place=self.place)
-        rule = OneRule.fit(*learnt, features)
-        baselines: dict[str, Estimator] = {
-            "constant": Constant.fit(learnt[1]),
-            "one_rule": rule,
-            "linear": Linear.fit(*learnt, categorical),
-        }
-        return Package(encoder, {CANDIDATE: candidate, **baselines}), {
-            **facts, "features": len(features), "rows_trained_on": len(learnt[1]), "rule_feature": rule.feature,
-        }  # fmt: skip
-
     def _rows_until_test(self, bench: Workbench) -> pa.Table:
-        """Features, label and part of every row up to the last validation snapshot, oldest first."""
-        columns = ", ".join(quoted(name) for name in self.features)
+        """What `fit_package` needs of every row that may be learnt from, and no row of the test.
+
+        By time these are all rows up to the last validation snapshot, those in the embargo before it too.
+        """
+        split = self.spec.split
+        names = (*self.features, "label", "snapshot", self.spec.entity, *self.spec.carried, "part")
+        columns = ", ".join(quoted(name) for name in dict.fromkeys(names))
+        past = f"snapshot <= (select max(snapshot) from {self.training.quoted} where part = 'validation')"
+        learnable = past if isinstance(split, TimeSplitSpec) else "part in ('train', 'validation')"
         return arrow_rows(
             bench,
-            f"select {columns}, label, part = 'train' as _trains, part = 'validation' as _validates from {self.training.quoted} "
-            f"where snapshot <= (select max(snapshot) from {self.training.quoted} where part = 'validation') "
-            f"order by snapshot, {quoted(self.spec.entity)}",
+            f"select {columns} from {self.training.quoted} where {learnable} and part <> 'test' order by snapshot, {quoted(self.spec.entity)}",
         )
 
     def _manifest(
-        self, bench: Workbench, files: Mapping[str, str], number: int, facts: Mapping[str, Any], context: RunContext
+        self,
+        bench: Workbench,
+        files: Mapping[str, str],
+        number: int,
+        facts: Mapping[str, Any],
+        context: RunContext,
+        archive: str,
     ) -> dict[str, Any]:
         training = manifest_of(bench, self.training)[UNPARTITIONED]
+        extra = (("skops",) if self.spec.estimator.kind == "sklearn" else ()) + (
+            ("optuna",) if self.spec.tuning else ()
+        )
         return {
             "model": self.spec.name, "version": number, "task": self.spec.task, "files": hashes_of(files),
             "training_set": {"content": training.content, "batch": training.batch, "rows": training.rows, "logic": training.logic,
-                             "inputs": dict(training.inputs)},
+                             "inputs": dict(training.inputs), "archive": archive, "parts": self._parts(bench)},
             "label": self.spec.label.model_dump(mode="json"), "split": self.spec.split.model_dump(mode="json"),
-            "estimator": self.spec.estimator.model_dump(mode="json"), "features": self.features, "facts": dict(facts),
-            "logic": self.logic, "trained_at": context.now.isoformat(),
-            "packages": {name: package_version(name) for name in _PACKAGES} | {"ml_assets": context.package_version},
-            "machine": {"python": platform.python_version(), "system": platform.system(), "processor": platform.machine()},
+            "estimator": self.spec.estimator.model_dump(mode="json"), "spec": self.spec.model_dump(mode="json"),
+            "features": self.features, "facts": dict(facts), "data": data_snapshots(bench, self.training),
+            "logic": self.logic, "trained_at": context.now.isoformat(), "packages": packages(context.package_version, *extra),
+            "machine": machine(),
         }  # fmt: skip
+
+    def _parts(self, bench: Workbench) -> dict[str, Any]:
+        """Rows of each part, and of what was left out why."""
+        rows = bench.rows(f"select part, reason, count(*) from {self.training.quoted} group by all order by all")
+        return {part: {"rows": count} | ({"reason": reason} if reason else {}) for part, reason, count in rows}
 
     @property
     def checks(self) -> tuple[Check, ...]:
         return model_checks(self.spec)
-
-
-def _chosen(rows: Rows, wanted: pa.ChunkedArray) -> Rows:
-    kept = wanted.to_numpy()
-    return np.asfortranarray(rows[0][kept]), rows[1][kept]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from ml_assets.errors import PackageError
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.matrix import arrow_rows
+from ml_assets.training.package import Package
+from ml_assets.training.rows import Vector
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.names import TableName, quoted
@@ -36,12 +39,22 @@ def _package_check(spec: ModelSpec) -> Check:
         )
         matrix, _ = version.package.encoder.encode(rows)
         wrong = {
-            estimator: int(np.sum(~((p := version.package.predict(matrix, estimator)) >= 0) | ~(p <= 1)))
+            estimator: int(np.sum(_wrong(version.package, version.package.predict(matrix, estimator))))
             for estimator in version.package.estimators
         }
-        said = (
-            f"{version}: {len(matrix)} rows answered by {len(wrong)} estimators, {sum(wrong.values())} outside [0, 1]"
-        )
+        valid = "outside [0, 1]" if version.package.signature.target.classifies else "not finite"
+        said = f"{version}: {len(matrix)} rows answered by {len(wrong)} estimators, {sum(wrong.values())} {valid}"
         return [CheckFinding.judged(name, sum(wrong.values()) == 0, said, numbers={"rows": len(matrix), **wrong})]
 
-    return Check(name, "MD001", "The newest package matches its hashes and gives probabilities.", judge, blocking=True)
+    return Check(
+        name, "MD001", "The newest package matches its hashes and gives answers of its task.", judge, blocking=True
+    )
+
+
+def _wrong(package: Package, answers: Vector) -> npt.NDArray[np.bool_]:
+    """Rows with an answer that the task cannot have, shape (n_rows,)."""
+    target = package.signature.target
+    valid = (answers >= 0) & (answers <= 1) if target.classifies else np.isfinite(answers)
+    if answers.ndim == 2:
+        valid = valid.all(axis=1) & (np.abs(answers.sum(axis=1) - 1) < 1e-6)
+    return np.asarray(~valid)

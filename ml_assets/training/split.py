@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ml_assets.errors import TrainingError
-from ml_assets.specs.models import TimeSplitSpec
+from ml_assets.specs.splits import TimeSplitSpec
 from ml_assets.specs.times import snapshot_time, span_length
 
 

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec
+from ml_assets.specs.splits import TimeSplitSpec
 from ml_assets.specs.times import SnapshotSpec, span_length
 from ml_assets.training.checks import training_checks
 from ml_assets.training.contract import feature_contracts
+from ml_assets.training.hashed_split import hashed_parts, refuse_thin_parts
 from ml_assets.training.split import SplitPlan, plan_split
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
@@ -61,10 +63,11 @@ class TrainingSetAsset(ComputedTable):
     @property
     def logic(self) -> str:
         return fingerprint(
-            "training/1",
+            "training/2",
             self.spec.split.model_dump(mode="json"),
             feature_columns(self.spec, self.sets),
             self.spec.label.horizon,
+            self.spec.carried,
         )
 
     def due(self, before: ManifestRow | None, context: RunContext) -> bool:
@@ -95,37 +98,57 @@ class TrainingSetAsset(ComputedTable):
         grid = set(self.spec.snapshots.keys(now))
         return sorted(key for key, row in manifest_of(bench, self.labels).items() if key in grid and row.rows)
 
-    def split(self, labelled: Sequence[str]) -> SplitPlan:
-        """The split of these labelled snapshots."""
+    def split(self, labelled: Sequence[str]) -> SplitPlan | None:
+        """The split of these labelled snapshots; None where rows are divided by hash."""
+        if not isinstance(self.spec.split, TimeSplitSpec):
+            return None
         return plan_split(labelled, self.spec.split, span_length(self.spec.label.horizon), self.place)
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
-        plan = self.split(self._labelled(bench, context.now))
-        pairs = ", ".join(f"(timestamp {literal(key)}, {literal(part)})" for key, part in plan.parts.items())
+        labelled = self._labelled(bench, context.now)
+        plan = self.split(labelled)
+        base = self._divided(labelled) if plan is None else self._timed(plan)
         entity = quoted(self.spec.entity)
-        base = (
-            f"(select l.snapshot, l.{entity}, l.label, p.part from {self.labels.quoted} l "
-            f"join (values {pairs}) p(snapshot, part) on p.snapshot = l.snapshot)"
-        )
         bench.execute(
             f"create or replace temp table training_rows as {joined_features(self.spec, self.sets, base)} order by b.snapshot, b.{entity}"
         )
+        if plan is None:
+            refuse_thin_parts(bench, self.spec, "training_rows", self.place)
         counts = {
             f"{part}_rows": rows
             for part, rows in bench.rows("select part, count(*) from training_rows group by 1 order by 1")
         }
-        spans = {
-            f"{part}_snapshots": f"{keys[0]} … {keys[-1]} ({len(keys)})"
-            for part, keys in (
-                ("train", plan.train),
-                ("validation", plan.validation),
-                ("test", plan.test),
-                ("embargo", plan.embargoed),
-            )
-            if keys
-        }
-        return Staged("training_rows", {**counts, **spans, "embargo_days": plan.embargo.days})
+        reasons = dict(
+            bench.rows("select reason, count(*) from training_rows where reason is not null group by 1 order by 1")
+        )
+        return Staged("training_rows", {**counts, "left_out": reasons, **(_spans(plan) if plan is not None else {})})
+
+    def _timed(self, plan: SplitPlan) -> str:
+        """SQL: labelled rows with part and reason, by snapshot."""
+        pairs = ", ".join(
+            f"(timestamp {literal(key)}, {literal(part)}, {literal(_EMBARGOED) if part == 'embargo' else 'null'})"
+            for key, part in plan.parts.items()
+        )
+        columns = ", ".join(f"l.{quoted(name)}" for name in (self.spec.entity, *self.spec.carried))
+        return (
+            f"(select l.snapshot, {columns}, l.label, p.part, p.reason from {self.labels.quoted} l "
+            f"join (values {pairs}) p(snapshot, part, reason) on p.snapshot = l.snapshot)"
+        )
+
+    def _divided(self, labelled: Sequence[str]) -> str:
+        """SQL: labelled rows with part and reason, by hash."""
+        moments = ", ".join(f"timestamp {literal(key)}" for key in labelled)
+        return hashed_parts(self.spec, f"(select * from {self.labels.quoted} where snapshot in ({moments}))")
 
     @property
     def checks(self) -> tuple[Check, ...]:
         return training_checks(self.spec, feature_contracts(self.spec, self.sets))
+
+
+_EMBARGOED = "outcome window reaches into a later part"
+
+
+def _spans(plan: SplitPlan) -> dict[str, str | int]:
+    parts = {"train": plan.train, "validation": plan.validation, "test": plan.test, "embargo": plan.embargoed}
+    spans = {f"{part}_snapshots": f"{keys[0]} … {keys[-1]} ({len(keys)})" for part, keys in parts.items() if keys}
+    return {**spans, "embargo_days": plan.embargo.days}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ml_assets.errors import NotMaterializedError
 from ml_assets.training.package import Package, load_package
+from ml_assets.training.predictor import write_files
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
@@ -28,6 +30,23 @@ class ModelVersion:
 
 def load_version(bench: Workbench, model: str, version: int | None = None) -> ModelVersion:
     """A version by number; without one the candidate trained last (to evaluate it, never to serve it)."""
+    stored = stored_version(bench, model, version)
+    name = f"{model}@{stored.version}"
+    package = load_package(stored.files, stored.manifest, version=name)
+    return ModelVersion(model, stored.version, stored.package_sha256, stored.manifest, package)
+
+
+class StoredVersion(NamedTuple):
+    """A version as it lies in the warehouse, not verified."""
+
+    version: int
+    package_sha256: str
+    manifest: dict[str, Any]
+    files: dict[str, str]
+
+
+def stored_version(bench: Workbench, model: str, version: int | None = None) -> StoredVersion:
+    """The files of a version by number, or of the one trained last; raises when there is none."""
     table = TableName("models", model)
     wanted = "version = ?" if version is not None else "version = (select max(version) from " + table.quoted + ")"
     rows = (
@@ -44,6 +63,11 @@ def load_version(bench: Workbench, model: str, version: int | None = None) -> Mo
             remedy=f"train it first: ml-assets run {table}",
         )  # fmt: skip
     number, sha, manifest_text, names, texts = rows[0]
-    manifest = json.loads(manifest_text)
-    files = dict(zip(names, texts, strict=True))
-    return ModelVersion(model, number, sha, manifest, load_package(files, manifest, version=f"{model}@{number}"))
+    return StoredVersion(number, sha, json.loads(manifest_text), dict(zip(names, texts, strict=True)))
+
+
+def export_version(bench: Workbench, model: str, version: int | None, folder: Path) -> Path:
+    """Write a verified version with its manifest to a new folder, for `Predictor.load`; whole or not at all."""
+    stored = stored_version(bench, model, version)
+    load_package(stored.files, stored.manifest, version=f"{model}@{stored.version}")
+    return write_files(stored.files, stored.manifest, folder)

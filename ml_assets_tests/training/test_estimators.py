@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml_assets.errors import PackageError, TrainingError
+from ml_assets.specs.estimators import LightGBMSpec
 from ml_assets.training.baselines import Constant, OneRule
-from ml_assets.training.estimators import Estimator, estimator_from_json, fit_lightgbm
+from ml_assets.training.boosting import fit_lightgbm
+from ml_assets.training.estimators import Boosted, Estimator, estimator_from_json
 from ml_assets.training.linear import Linear, fit_logistic
-from ml_assets.training.matrix import Matrix
+from ml_assets.training.rows import LabelledRows, Matrix
 from ml_assets_tests.training.world import model_spec
 
 NAN = float("nan")
@@ -32,9 +34,15 @@ def rows(count: int = 400, seed: int = 1) -> tuple[Matrix, Matrix]:
     return np.asfortranarray(matrix), label
 
 
+def boosting(**changes: Any) -> LightGBMSpec:
+    """The estimator of `model_spec`, changed."""
+    return LightGBMSpec.model_validate({**model_spec().estimator.model_dump(), **changes})
+
+
 def fitted() -> dict[str, Estimator]:
     matrix, label = rows()
-    candidate, _ = fit_lightgbm((matrix, label), model_spec().estimator, [2], searched=None, place="here")
+    learnt = LabelledRows(matrix, label)
+    candidate = fit_lightgbm(learnt, boosting(), [2], searched=(learnt, learnt), place="here").final
     return {
         "constant": Constant.fit(label), "one_rule": OneRule.fit(matrix, label, FEATURES), "linear": Linear.fit(matrix, label, [2]),
         "lightgbm": candidate,
@@ -163,20 +171,23 @@ def test_column_that_is_always_missing_changes_nothing() -> None:
 @pytest.mark.parametrize("patience", [pytest.param(None, id="fixed_rounds"), pytest.param(3, id="early_stopping")])
 @pytest.mark.parametrize("refit", [pytest.param(True, id="refit"), pytest.param(False, id="train_only")])
 def test_candidate_learns_from_the_rows_that_were_declared(patience: int | None, refit: bool) -> None:
-    train, validation = rows(seed=4), rows(200, seed=5)
-    everything = (np.asfortranarray(np.vstack([train[0], validation[0]])), np.r_[train[1], validation[1]])
-    estimator: dict[str, Any] = {
-        **model_spec().estimator.model_dump(),
-        "early_stopping_rounds": patience,
-        "max_rounds": 60,
-    }
-    spec = model_spec(estimator=estimator).estimator
+    train, validation = LabelledRows(*rows(seed=4)), LabelledRows(*rows(200, seed=5))
+    everything = LabelledRows(
+        np.asfortranarray(np.vstack([train.matrix, validation.matrix])), np.r_[train.label, validation.label]
+    )
+    spec = boosting(early_stopping_rounds=patience, max_rounds=60)
     learnt = everything if refit else train
-    found, facts = fit_lightgbm(learnt, spec, [], searched=(train, validation) if patience else None, place="here")
+    found = fit_lightgbm(learnt, spec, [], searched=(train, validation), place="here")
 
-    fixed = model_spec(estimator={**estimator, "early_stopping_rounds": None, "max_rounds": facts["rounds"]}).estimator
-    assert (facts["rounds"] < 60) is bool(patience)
-    assert trees_of(found.text) == trees_of(fit_lightgbm(learnt, fixed, [], searched=None, place="here")[0].text)
+    fixed = boosting(early_stopping_rounds=None, max_rounds=found.facts["rounds"])
+    again = fit_lightgbm(learnt, fixed, [], searched=(learnt, learnt), place="here")
+    assert (found.facts["rounds"] < 60) is bool(patience)
+    assert tree_text(found.final) == tree_text(again.final)
+
+
+def tree_text(estimator: Estimator) -> str:
+    assert isinstance(estimator, Boosted)
+    return trees_of(estimator.text)
 
 
 def trees_of(text: str) -> str:

@@ -58,7 +58,7 @@ def test_probabilities_contributions_and_gains_are_those_of_the_package() -> Non
     oracle, (unseen, _) = trained_by_the_package(None, "C"), rows(50, seed=3)
     trees = Trees(oracle.model_to_string())
 
-    np.testing.assert_array_equal(trees.probabilities(unseen), oracle.predict(unseen))
+    np.testing.assert_array_equal(trees.predicted(unseen), oracle.predict(unseen))
     np.testing.assert_array_equal(trees.contributions(unseen), oracle.predict(unseen, pred_contrib=True))
     np.testing.assert_array_equal(trees.gains(), oracle.feature_importance("gain"))
     assert trees.contributions(unseen[:0]).shape == (0, 4)
@@ -70,7 +70,7 @@ def test_model_text_can_be_read_by_the_package() -> None:
     text = train_trees(rows(), PARAMETERS, 10).text
     unseen = rows(50, seed=3)[0]
 
-    np.testing.assert_array_equal(lightgbm.Booster(model_str=text).predict(unseen), Trees(text).probabilities(unseen))
+    np.testing.assert_array_equal(lightgbm.Booster(model_str=text).predict(unseen), Trees(text).predicted(unseen))
 
 
 def test_number_of_threads_changes_no_byte_of_the_trees() -> None:

@@ -34,9 +34,13 @@ def changed(name: str, old: str, new: str) -> Callable[[Files], Files]:
         pytest.param(changed("candidate.json", "0.25", "0.26"), "candidate.json", id="one_byte_of_a_model"),
         pytest.param(changed("encoder.json", "x", "y"), "encoder.json", id="one_byte_of_the_encoder"),
         pytest.param(lambda files: files | {"extra.json": "{}"}, "extra.json", id="added"),
-        pytest.param(lambda files: {"encoder.json": files["encoder.json"]}, "candidate.json", id="removed"),
         pytest.param(
-            lambda files: {"encoder.json": files["candidate.json"], "candidate.json": files["encoder.json"]},
+            lambda files: {name: text for name, text in files.items() if name != "candidate.json"},
+            "candidate.json",
+            id="removed",
+        ),
+        pytest.param(
+            lambda files: files | {"encoder.json": files["candidate.json"], "candidate.json": files["encoder.json"]},
             "candidate.json, encoder.json",
             id="exchanged",
         ),
@@ -72,7 +76,14 @@ def test_stored_files_are_text_that_json_reads(tmp_path: Path) -> None:
     world = World.trained(tmp_path)
     ((names, texts),) = world.lab.rows("select map_keys(files), map_values(files) from wh.models.again")
 
-    assert sorted(names) == ["candidate.json", "constant.json", "encoder.json", "linear.json", "one_rule.json"]
+    assert sorted(names) == [
+        "candidate.json",
+        "constant.json",
+        "encoder.json",
+        "linear.json",
+        "one_rule.json",
+        "signature.json",
+    ]
     assert all(isinstance(json.loads(text), dict) for text in texts)
 
 
@@ -80,7 +91,7 @@ def test_changed_byte_in_the_warehouse_fails_the_check_and_every_reader(tmp_path
     world = World.trained(tmp_path)
     assert world.judge(world.model)["newest_package_loads_and_answers"].status == "passed"
     world.lab.alter(
-        "update wh.models.again set files = map(map_keys(files), list_transform(map_values(files), lambda t: replace(t, '\"share\":0.', '\"share\":1.')))"
+        "update wh.models.again set files = map(map_keys(files), list_transform(map_values(files), lambda t: replace(t, '\"answer\":0.', '\"answer\":1.')))"
     )
 
     assert "differing: constant.json" in world.judge(world.model)["newest_package_loads_and_answers"].summary

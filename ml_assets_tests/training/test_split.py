@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml_assets.errors import TrainingError
-from ml_assets.specs.models import TimeSplitSpec
+from ml_assets.specs.splits import TimeSplitSpec
 from ml_assets.specs.times import snapshot_time
 from ml_assets.training.split import plan_split
 

@@ -144,4 +144,4 @@ def test_excluded_feature_is_no_column(tmp_path: Path) -> None:
     world.lab.run(world.training)
 
     columns: list[Any] = [row[0] for row in world.lab.rows("describe wh.training.again")]
-    assert columns == ["snapshot", "customer_id", "label", "part", "orders", "spend", "loyal"]
+    assert columns == ["snapshot", "customer_id", "label", "part", "reason", "orders", "spend", "loyal"]
