@@ -73,18 +73,19 @@ def coverage(cases: int, draws: int, clusters: int, size: int) -> dict[str, floa
     return {name: count / cases for name, count in held.items()}
 
 
-@pytest.mark.parametrize(("clusters", "size"), [pytest.param(300, 1, id="rows"), pytest.param(200, 5, id="clusters")])
+@pytest.mark.parametrize(("clusters", "size"), [pytest.param(300, 1, id="rows"), pytest.param(300, 3, id="clusters")])
 def test_intervals_hold_the_truth_as_often_as_they_say(
     clusters: int, size: int, record_property: Callable[[str, object], None]
 ) -> None:
-    found = coverage(500, 400, clusters, size)
+    # 500 cases tell a share to 1 point only (one standard error), which is half of the 2 points that are claimed.
+    found = coverage(1000, 400, clusters, size)
 
     record_property("coverage", found)
     assert {name: share for name, share in found.items() if abs(share - 0.95) > 0.02 + 1e-9} == {}
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("clusters", "size"), [(100, 1), (300, 1), (2000, 1), (200, 5), (1000, 5)])
+@pytest.mark.parametrize(("clusters", "size"), [(100, 1), (300, 1), (2000, 1), (100, 5), (200, 5), (1000, 5)])
 def test_intervals_of_many_more_cases_hold_the_truth(
     clusters: int, size: int, record_property: Callable[[str, object], None]
 ) -> None:
@@ -97,11 +98,11 @@ def test_intervals_of_many_more_cases_hold_the_truth(
 def test_rows_of_clusters_taken_for_independent_give_too_short_intervals() -> None:
     held = 0
     for seed in range(100):
-        label, scores, _ = sample(seed, 60, 5)
+        label, scores, _ = sample(seed, 30, 20)
         found = bootstrap("binary", label, scores, draws=200, seed=seed).estimates["candidate"]["roc_auc"]
         held += found.low <= true_area(SHIFTS[0]) <= found.high  # type: ignore[operator]
 
-    assert held < 90
+    assert held < 85
 
 
 def test_interval_of_the_best_threshold_holds_the_ratio_of_costs() -> None:
