@@ -8,16 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ml_assets.evaluation.metrics import HEADLINE, metric_info
 from ml_assets.graph.summary import AssetLine, ModelLine, Summary
 from ml_assets.graph.verdict import Verdict
 
 _MOST_FAILURES = 12
-_METRICS = (
-    ("roc_auc", "ROC AUC"),
-    ("average_precision", "avg. precision"),
-    ("brier", "Brier"),
-    ("log_loss", "log loss"),
-)
 
 
 def print_summary(summary: Summary, failures: list[str], seconds: float) -> None:
@@ -91,10 +86,10 @@ def _model_table(model: ModelLine) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, title=f"\n{model.model} version {model.version} on its test snapshots ({champion})",
                   title_justify="left", title_style="")  # fmt: skip
     table.add_column("estimator")
-    for _, title in _METRICS:
-        table.add_column(title, justify="right")
+    for metric in HEADLINE[model.task]:
+        table.add_column(metric_info(model.task, metric).title, justify="right")
     for name, values in sorted(model.metrics.items(), key=lambda item: (item[0] != "candidate", item[0])):
-        cells = ["-" if (value := values.get(metric)) is None else f"{value:.4f}" for metric, _ in _METRICS]
+        cells = ["-" if (value := values.get(metric)) is None else f"{value:.4f}" for metric in HEADLINE[model.task]]
         table.add_row(f"[bold]{name}[/]" if name == "candidate" else name, *cells)
     return table
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from ml_assets.evaluation import findings
+from ml_assets.evaluation.assessment import Assessment, assess
 from ml_assets.evaluation.checks import evaluation_checks
-from ml_assets.evaluation.metrics import METRICS
+from ml_assets.evaluation.facts import facts_of
+from ml_assets.evaluation.metrics import HEADLINE, LOSS
 from ml_assets.evaluation.overview import overview_picture
 from ml_assets.evaluation.pictures import SplitRow
-from ml_assets.evaluation.report import ReportFacts, render_report, write_report
+from ml_assets.evaluation.report import render_report, write_report
+from ml_assets.evaluation.report_facts import ReportFacts
 from ml_assets.evaluation.scored import MeasuredValue, measured, score_rows, whole_test
 from ml_assets.specs.models import ModelSpec
-from ml_assets.training.versions import load_version
+from ml_assets.training.versions import ModelVersion, load_version
+from ml_assets.warehouse.aliases import CHAMPION, version_at
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged, whole_inputs
@@ -19,7 +25,11 @@ from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
-EVALUATION_COLUMNS = "version integer, estimator varchar, part varchar, snapshot timestamp, metric varchar, value double, rows bigint, positives bigint"
+_STEPS = 4
+EVALUATION_COLUMNS = (
+    "version integer, estimator varchar, part varchar, snapshot timestamp, metric varchar, value double, low double, "
+    "high double, rows bigint, positives bigint"
+)
 
 
 class EvaluationAsset(ComputedTable):
@@ -45,30 +55,45 @@ class EvaluationAsset(ComputedTable):
 
     @property
     def logic(self) -> str:
-        return fingerprint("evaluation/2", sorted(METRICS))
+        return fingerprint("evaluation/3", self.spec.evaluation.model_dump(mode="json"))
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         return whole_inputs(bench, self.deps)
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
-        version = load_version(bench, self.spec.name)
-        scored = score_rows(bench, version, self.training, self.spec.entity)
-        values = measured(scored, version.version)
+        version, label = load_version(bench, self.spec.name), str(self.name)
+        champion = self._champion(bench, version.version)
+        scored = score_rows(bench, version, self.training, self.spec)
+        context.progress(label, 1, _STEPS)
+        found = assess(self.spec, version, scored, champion)
+        context.progress(label, 2, _STEPS)
+        values = measured(scored, version.version, found.options, found.report)
+        facts = facts_of(self.spec, version, scored, values, found, context.home)
         self._stage(bench, version.version, values)
-        facts = ReportFacts(self.spec, version, scored, values, self._split(bench))
-        page = render_report(facts)
+        findings.stage(bench, version.version, findings.rows_of(self.spec, scored, found, facts))
+        context.progress(label, 3, _STEPS)
+        told = ReportFacts(self.spec, version, scored, values, self._split(bench), found, facts)
+        page = render_report(told)
         path = write_report(context.home.reports, version, page)
         bench.execute(
             "create or replace temp table report_page as select ?::integer as version, ? as html",
             [version.version, page],
         )
-        test = {
-            f"{name}.{metric}": value for name, found in whole_test(values).items() for metric, value in found.items()
-        }
+        context.progress(label, _STEPS, _STEPS)
         return Staged(
             "(select * from measured order by all)",
-            {"version": version.version, "report": str(path), "picture": overview_picture(facts), **test},
+            {
+                "version": version.version,
+                "report": str(path),
+                "picture": overview_picture(told),
+                **_shown(values, found),
+            },
         )
+
+    def _champion(self, bench: Workbench, version: int) -> ModelVersion | None:
+        """The version that serves now, to compare with; None where there is none or it is this one."""
+        serving = version_at(bench, self.spec.name, CHAMPION)
+        return None if serving is None or serving == version else load_version(bench, self.spec.name, serving)
 
     def _stage(self, bench: Workbench, version: int, values: Sequence[MeasuredValue]) -> None:
         bench.execute(f"create or replace temp table measured ({EVALUATION_COLUMNS})")
@@ -78,25 +103,41 @@ class EvaluationAsset(ComputedTable):
         bench.execute(f"insert into measured select {', '.join(['unnest(?)'] * len(columns))}", columns)
 
     def _split(self, bench: Workbench) -> list[SplitRow]:
+        positives = "sum(label)::bigint" if self.spec.task == "binary" else "null::bigint"
         return [
             SplitRow(*row)
             for row in bench.rows(
-                f"select snapshot, part, count(*), sum(label)::bigint from {self.training.quoted} group by all order by snapshot"
+                f"select snapshot, part, count(*), {positives} from {self.training.quoted} group by all order by snapshot, part"
             )
         ]
 
     def after_write(self, bench: Workbench, context: RunContext, staged: Staged) -> None:
-        bench.replace_rows(self.pages, "report_page", "version", [staged.facts["version"]])
+        version = staged.facts["version"]
+        bench.replace_rows(self.pages, "report_page", "version", [version])
+        findings.write(bench, self.name, version)
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return evaluation_checks()
+        return evaluation_checks(self.spec)
+
+
+def _shown(values: Sequence[MeasuredValue], found: Assessment) -> dict[str, Any]:
+    """What stands beside the materialisation in the UI: headline metrics, and in words whether the gain is real."""
+    test = whole_test(values)
+    headline = {
+        f"{name}.{metric}": known[metric]
+        for name, known in test.items()
+        for metric in HEADLINE[found.report.task]
+        if known[metric] is not None
+    }
+    said = {f"against_{one.other}": one.sentence for one in found.comparisons if one.metric == LOSS[found.report.task]}
+    return headline | said
 
 
 def test_metrics(bench: Workbench, model: str, version: int) -> Mapping[str, Mapping[str, float | None]]:
     """Estimator → metric → value on the whole test part of one stored version."""
     rows = bench.rows(
-        "select version, estimator, part, snapshot, metric, value, rows, positives from "
+        "select version, estimator, part, snapshot, metric, value, low, high, rows, positives from "
         f"{TableName('evaluation', model).quoted} where version = ? and part = 'test' and snapshot is null order by estimator, metric",
         [version],
     )

@@ -7,29 +7,32 @@ import struct
 import zlib
 
 from ml_assets.evaluation.page import flat_picture_style
-from ml_assets.evaluation.report import ReportFacts, calibration_chart, roc_chart
-from ml_assets.training.package import CANDIDATE
+from ml_assets.evaluation.report_facts import ReportFacts
+from ml_assets.evaluation.report_pictures import overview_charts
 
 _SCALE = 1.1
 _GAP, _TITLE_HEIGHT = 12, 26
 
 
 def overview_picture(facts: ReportFacts) -> str:
-    """Markdown of one PNG below 40 kB: ROC curves and calibration side by side."""
+    """Markdown of one PNG below 40 kB: the main pictures of the task side by side; the empty text without test rows."""
     import vl_convert
 
-    left, right = roc_chart(facts), calibration_chart(facts)
-    auc = facts.test[CANDIDATE]["roc_auc"]
-    for chart, title in ((left, "ROC" if auc is None else f"ROC, AUC {auc:.3f}"), (right, "Calibration")):
+    if not facts.test_rows[0]:
+        return ""
+    charts = overview_charts(facts)
+    drawn, place = [], 0.0
+    for chart, title in charts:
         chart.text(chart.margins[0], -8, title, "title")
-    width, height = left.width + right.width + _GAP, left.height + _TITLE_HEIGHT
-    drawn = (
+        drawn.append(chart.group((place, _TITLE_HEIGHT)))
+        place += chart.width + _GAP
+    width, height = place - _GAP, max(chart.height for chart, _ in charts) + _TITLE_HEIGHT
+    svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-        f'<style>{flat_picture_style()}</style><rect width="{width}" height="{height}" fill="#fff"/>'
-        f"{left.group((0, _TITLE_HEIGHT))}{right.group((left.width + _GAP, _TITLE_HEIGHT))}</svg>"
+        f'<style>{flat_picture_style()}</style><rect width="{width}" height="{height}" fill="#fff"/>{"".join(drawn)}</svg>'
     )
-    picture = base64.b64encode(recompressed(vl_convert.svg_to_png(drawn, scale=_SCALE))).decode()
-    return f"![{facts.version}: ROC and calibration](data:image/png;base64,{picture})"
+    picture = base64.b64encode(recompressed(vl_convert.svg_to_png(svg, scale=_SCALE))).decode()
+    return f"![{facts.version}: main pictures](data:image/png;base64,{picture})"
 
 
 def recompressed(png: bytes) -> bytes:

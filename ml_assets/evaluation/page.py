@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 _LIGHT = {
     "page": "#ffffff", "card": "#f7f8fa", "ink": "#1a1f27", "soft": "#586174", "rule": "#dfe3e9", "grid": "#e6e9ee",
-    "candidate": "#0b5fc0", "linear": "#b8500a", "one_rule": "#0a7a63", "constant": "#6d7787", "chance": "#8b94a3",
+    "candidate": "#0b5fc0", "champion": "#7a3fb0", "linear": "#b8500a", "one_rule": "#0a7a63", "constant": "#6d7787", "chance": "#8b94a3",
     "negative": "#8b94a3", "positive": "#0b5fc0", "train": "#0b5fc0", "validation": "#0a7a63", "embargo": "#c3cad5",
     "test": "#b8500a",
 }  # fmt: skip
 _DARK = {
     "page": "#12161c", "card": "#1a2029", "ink": "#e8ebf0", "soft": "#a3adbd", "rule": "#2d3541", "grid": "#29313c",
-    "candidate": "#6cb0ff", "linear": "#f79a5b", "one_rule": "#4fcfae", "constant": "#939eae", "chance": "#7d8898",
+    "candidate": "#6cb0ff", "champion": "#c79bf2", "linear": "#f79a5b", "one_rule": "#4fcfae", "constant": "#939eae", "chance": "#7d8898",
     "negative": "#7d8898", "positive": "#6cb0ff", "train": "#6cb0ff", "validation": "#4fcfae", "embargo": "#465162",
     "test": "#f79a5b",
 }  # fmt: skip
@@ -46,6 +46,7 @@ th{color:var(--soft);font-weight:600;font-size:.86rem}
 th:first-child,td:first-child{text-align:left;padding-left:2px}td.text,th.text{text-align:left}
 td.wrap{white-space:normal;overflow-wrap:anywhere;text-align:left}
 tr.main td{font-weight:650}.best::after{content:"●";color:var(--one_rule);font-size:.6em;vertical-align:.25em;margin-left:4px}
+.range{display:block;color:var(--soft);font-size:.8em;font-weight:400;white-space:nowrap}
 .key{float:left;width:12px;height:12px;border-radius:3px;margin:.34em 7px 0 0;background:var(--swatch)}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:16px}
 .card{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:14px 14px 8px;min-width:0}.wide{grid-column:1/-1}

@@ -18,7 +18,7 @@ def provenance_section(spec: ModelSpec, version: ModelVersion, split: Sequence[S
     pairs = [
         ("Package", code(version.package_sha256)),
         ("Training set", f"{code(f'training.{spec.name}')}, {training['rows']:,} rows, content {code(training['content'])}"),
-        ("Trained on", f"{manifest['facts']['rows_trained_on']:,} rows, {manifest['facts']['features']} features, {manifest['facts']['rounds']} rounds"),
+        ("Trained on", f"{manifest['facts']['rows_trained_on']:,} rows, {manifest['facts']['features']} features{_rounds(manifest['facts'])}"),
         ("Label", f"{code(spec.label.sql)}, {escaped(spec.label.horizon)} from the snapshot, population {code(spec.label.population)}"),
         ("Estimator", f"{escaped(manifest['estimator']['kind'])}, seed {manifest['estimator']['seed']}, {_parameters(manifest['estimator'])}"),
         ("Code", f"model {code(manifest['logic'])}, training set {code(training['logic'])}"),
@@ -34,19 +34,29 @@ def provenance_section(spec: ModelSpec, version: ModelVersion, split: Sequence[S
     )
 
 
+def _rounds(facts: dict[str, object]) -> str:
+    return f", {facts['rounds']} rounds" if "rounds" in facts else ""
+
+
 def _parameters(estimator: dict[str, object]) -> str:
     declared = estimator["parameters"]
     assert isinstance(declared, dict)
-    shown = {**declared, **{name: estimator[name] for name in ("max_rounds", "early_stopping_rounds", "refit")}}
+    others = [
+        name
+        for name in ("path", "max_rounds", "early_stopping_rounds", "refit", "class_weights")
+        if estimator.get(name) is not None
+    ]
+    shown = {**declared, **{name: estimator[name] for name in others}}
     return ", ".join(code(f"{name}={value}") for name, value in sorted(shown.items()))
 
 
 def _split_table(split: Sequence[SplitRow]) -> str:
     rows = []
-    for part in ("train", "embargo", "validation", "test"):
+    for part in ("train", "embargo", "left_out", "validation", "test"):
         chosen = [row for row in split if row.part == part]
         if chosen:
-            count, positives = sum(row.rows for row in chosen), sum(row.positives for row in chosen)
+            count = sum(row.rows for row in chosen)
+            positives = None if chosen[0].positives is None else sum(row.positives or 0 for row in chosen)
             rows.append(
                 [
                     f"{swatch(part)}{part}",
@@ -54,7 +64,7 @@ def _split_table(split: Sequence[SplitRow]) -> str:
                     f"{chosen[0].snapshot:%Y-%m-%d}",
                     f"{chosen[-1].snapshot:%Y-%m-%d}",
                     f"{count:,}",
-                    f"{positives / max(count, 1):.1%}",
+                    "" if positives is None else f"{positives / max(count, 1):.1%}",
                 ]
             )
     return table(["part", "snapshots", "first", "last", "rows", "positive"], rows)

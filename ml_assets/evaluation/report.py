@@ -2,72 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
-from ml_assets.evaluation.metrics import HIGHER_IS_BETTER, METRICS, calibration_bins
-from ml_assets.evaluation.page import card, code, escaped, page, swatch, table
-from ml_assets.evaluation.pictures import (
-    SplitRow,
-    calibration_picture,
-    distribution_picture,
-    importance_picture,
-    roc_picture,
-    snapshot_picture,
-    split_picture,
-)
+from ml_assets.evaluation.metrics import HEADLINE, LOSS, PRIMARY, MetricInfo, metric_info
+from ml_assets.evaluation.metrics.catalogue import task_metrics
+from ml_assets.evaluation.page import code, escaped, page, swatch, table
 from ml_assets.evaluation.provenance import provenance_section
-from ml_assets.evaluation.scored import MeasuredValue, ScoredRows, whole_test
-from ml_assets.evaluation.svg import Chart
-from ml_assets.specs.models import ModelSpec
-from ml_assets.training.estimators import Boosted
+from ml_assets.evaluation.report_facts import ReportFacts, between, number
+from ml_assets.evaluation.report_findings import findings_sections
+from ml_assets.evaluation.report_pictures import pictures_section
 from ml_assets.training.package import BASELINES, CANDIDATE
 from ml_assets.training.versions import ModelVersion
 
-METRIC_NAMES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "brier": "Brier score",
-    "log_loss": "log loss",
-}
-_SHOWN = (CANDIDATE, "linear", "one_rule", "constant")
-_CURVES = (CANDIDATE, "linear", "one_rule")
-
-
-@dataclass(frozen=True)
-class ReportFacts:
-    """Everything the page says; nothing in it depends on when or how fast it was made."""
-
-    spec: ModelSpec
-    version: ModelVersion
-    scored: ScoredRows
-    values: Sequence[MeasuredValue]
-    split: Sequence[SplitRow]
-
-    @cached_property
-    def test(self) -> dict[str, dict[str, float | None]]:
-        """Estimator → metric → value on the whole test part."""
-        return whole_test(self.values)
-
-    @property
-    def test_rows(self) -> tuple[int, int]:
-        """Rows and positives of the test part."""
-        label, _ = self.scored.test(CANDIDATE)
-        return len(label), int(label.sum())
-
-    @property
-    def gains(self) -> dict[str, float]:
-        """Feature → total gain of the candidate's splits on it."""
-        candidate = self.version.package.estimators[CANDIDATE]
-        assert isinstance(candidate, Boosted)
-        return dict(zip(self.version.package.encoder.features, candidate.trees.gains().tolist(), strict=True))
-
-    def name_of(self, estimator: str) -> str:
-        """How the page calls an estimator: the one rule by its feature."""
-        rule = self.version.manifest["facts"].get("rule_feature")
-        return f"one rule ({rule})" if estimator == "one_rule" and rule else estimator.replace("_", " ")
+_GRIDS = {"day": "daily", "week": "weekly", "month": "monthly"}
 
 
 def write_report(folder: Path, version: ModelVersion, text: str) -> Path:
@@ -84,144 +31,155 @@ def render_report(facts: ReportFacts) -> str:
     """The page as HTML: equal facts give equal bytes."""
     return page(
         f"{facts.version}: evaluation",
-        [_head(facts), _metrics_section(facts), _pictures_section(facts), _gate_section(facts), provenance_section(facts.spec, facts.version, facts.split)],
+        [_head(facts), _metrics_section(facts), _gain_section(facts), _parts_section(facts), pictures_section(facts),
+         *findings_sections(facts), _gate_section(facts), provenance_section(facts.spec, facts.version, facts.split)],
     )  # fmt: skip
 
 
 def summary(facts: ReportFacts) -> str:
-    """What a person needs to know first, in two sentences."""
+    """What a person needs to know first: how good, on what, and the best baseline."""
     rows, positives = facts.test_rows
-    snapshots = sum(row.part == "test" for row in facts.split)
-    auc = {name: found["roc_auc"] for name, found in facts.test.items() if found["roc_auc"] is not None}
-    grid = {"day": "daily", "week": "weekly", "month": "monthly"}[facts.spec.snapshots.every]
-    seen = f"On {snapshots} {grid} snapshots never seen in training ({rows:,} rows, {positives / max(rows, 1):.1%} positive)"
-    if CANDIDATE not in auc:
-        return f"{seen}, there is only one outcome: ROC AUC is not defined."
-    best = max((name for name in auc if name != CANDIDATE), key=lambda name: auc[name])
-    gain = auc[CANDIDATE] - auc[best]
-    judged = f"better than it by {gain:.3f}" if gain > 0 else "no better than it"
-    return f"{seen}, ROC AUC is {auc[CANDIDATE]:.3f}; the best baseline, {facts.name_of(best)}, reaches {auc[best]:.3f}: {judged}."
+    info = metric_info(facts.task, PRIMARY[facts.task])
+    shares = f", {positives / max(rows, 1):.1%} positive" if facts.task == "binary" else ""
+    seen = f"On {_where(facts)} never seen in training ({rows:,} rows{shares})"
+    known = {name: value for name in facts.shown if (value := facts.test[name][info.name]) is not None}
+    if CANDIDATE not in known:
+        only = "there is only one outcome: " if facts.task == "binary" else ""
+        return f"{seen}, {only}{info.title} is not defined."
+    baselines = [name for name in BASELINES if name in known]
+    if not baselines:
+        return f"{seen}, {info.title} is {known[CANDIDATE]:.3f}."
+    best = (max if info.higher_is_better else min)(baselines, key=lambda name: known[name])
+    return f"{seen}, {info.title} is {known[CANDIDATE]:.3f}; the best baseline, {facts.name_of(best)}, reaches {known[best]:.3f}."
 
 
-def roc_chart(facts: ReportFacts) -> Chart:
-    """ROC curves of the candidate and the baselines that rank."""
-    return roc_picture({name: facts.scored.test(name) for name in _CURVES if name in facts.scored.scores})
-
-
-def calibration_chart(facts: ReportFacts) -> Chart:
-    """Calibration of the candidate on the test rows."""
-    return calibration_picture(calibration_bins(*facts.scored.test(CANDIDATE)))
+def _where(facts: ReportFacts) -> str:
+    if facts.spec.split.kind == "time":
+        snapshots = sum(row.part == "test" for row in facts.split)
+        return f"{snapshots} {_GRIDS[facts.spec.snapshots.every]} snapshots"
+    return {"group": "groups", "stratified": "rows", "random": "rows"}[facts.spec.split.kind]
 
 
 def _head(facts: ReportFacts) -> str:
     description = f'<p class="soft">{escaped(facts.spec.description)}</p>' if facts.spec.description else ""
-    said = (
-        "The candidate is what training chose; the baselines beside it were fitted on the same rows. "
-        "Small differences may be chance: this page gives no intervals yet."
+    said = "".join(
+        f"<p>{escaped(one.sentence)}</p>"
+        for one in facts.found.comparisons
+        if one.metric == LOSS[facts.task] and one.other in ("linear", "champion")
     )
-    return f'<h1>{escaped(facts.version)}</h1>{description}<div class="verdict"><p class="lead">{escaped(summary(facts))}</p><p class="soft">{said}</p></div>'
+    return (
+        f"<h1>{escaped(facts.version)}</h1>{description}"
+        f'<div class="verdict"><p class="lead">{escaped(summary(facts))}</p>{said}</div>'
+    )
 
 
 def _metrics_section(facts: ReportFacts) -> str:
     rows, positives = facts.test_rows
-    shown = [name for name in _SHOWN if name in facts.test]
-    best = {metric: _best(facts, metric) for metric in METRICS}
-    body = [
-        [f"{swatch(name)}{escaped(facts.name_of(name))}"]
-        + [_number(facts.test[name][metric], marked=name == best[metric]) for metric in METRICS]
-        for name in shown
-    ]
-    arrows = [f"{METRIC_NAMES[metric]}&nbsp;{'↑' if HIGHER_IS_BETTER[metric] else '↓'}" for metric in METRICS]
-    return (
-        "<h2>How good it is</h2>"
-        f'<p class="soft">Test part: {rows:,} rows, {positives:,} positive. ↑ higher is better, ↓ lower is better, ● best of the column.</p>'
-        f"{table(['', *arrows], body, main_row=0)}<h2>The candidate by part</h2>"
-        '<p class="soft">A large fall from training to test means that the model learnt its rows by heart.'
-        f"{' It was trained again on training, embargo and validation rows together.' if facts.spec.estimator.refit else ''}</p>"
-        f"{table(['', 'rows', 'positive', *arrows], _part_rows(facts))}"
+    report = facts.found.report
+    headline = [metric_info(facts.task, name) for name in HEADLINE[facts.task]]
+    rest = [info for info in task_metrics(facts.task) if info not in headline]
+    counted = f"{rows:,} rows" + (f", {positives:,} positive" if facts.task == "binary" else "")
+    note = (
+        f"Test part: {counted}, {report.clusters:,} independent {'queries' if facts.task == 'ranking' else 'entities'}. "
+        f"↑ higher is better, ↓ lower is better, ● best of the column; below each value its {report.level:.0%} interval from "
+        f"{report.draws:,} draws."
     )
+    more = (
+        f"<details><summary>{len(rest)} more metrics{_options(facts)}</summary>{_metric_table(facts, rest)}</details>"
+        if rest else ""
+    )  # fmt: skip
+    return f'<h2>How good it is</h2><p class="soft">{note}</p>{_metric_table(facts, headline)}{more}'
 
 
-def _part_rows(facts: ReportFacts) -> list[list[str]]:
-    found = []
-    for part in ("train", "validation", "test"):
-        chosen = [
-            row for row in facts.values if row.estimator == CANDIDATE and row.part == part and row.snapshot is None
-        ]
-        if chosen:
-            share = chosen[0].positives / max(chosen[0].rows, 1)
-            found.append(
-                [
-                    f"{swatch(part)}{part}",
-                    f"{chosen[0].rows:,}",
-                    f"{share:.1%}",
-                    *(_number(row.value) for row in chosen),
-                ]
-            )
-    return found
+def _options(facts: ReportFacts) -> str:
+    options = facts.found.options
+    if facts.task == "binary":
+        return f" (threshold {options.threshold:.3g}, top {options.top:.0%} of the rows)"
+    return f" (k = {options.k})" if facts.task == "ranking" else ""
 
 
-def _best(facts: ReportFacts, metric: str) -> str | None:
-    known = {name: value for name, found in facts.test.items() if (value := found[metric]) is not None}
-    if not known:
-        return None
-    return (max if HIGHER_IS_BETTER[metric] else min)(known, key=lambda name: known[name])
+def _metric_table(facts: ReportFacts, infos: list[MetricInfo]) -> str:
+    best = {info.name: _best(facts, info) for info in infos}
+    estimates = facts.found.report.estimates
+    body = []
+    for name in facts.shown:
+        cells = [f"{swatch(name)}{escaped(facts.name_of(name))}"]
+        for info in infos:
+            one = estimates[name][info.name]
+            cells.append(number(one.value, marked=name == best[info.name]) + between(one.low, one.high))
+        body.append(cells)
+    return table(["", *map(_title, infos)], body, main_row=0)
 
 
-def _number(value: float | None, *, marked: bool = False) -> str:
-    text = "none" if value is None else f"{value:.4f}"
-    return f'<span class="best">{text}</span>' if marked else text
+def _title(info: MetricInfo) -> str:
+    return f"{info.title}&nbsp;{'↑' if info.higher_is_better else '↓'}"
 
 
-def _pictures_section(facts: ReportFacts) -> str:
-    legend = [(name, facts.name_of(name)) for name in _CURVES if name in facts.test]
-    bins = calibration_bins(*facts.scored.test(CANDIDATE))
-    counted = table(
-        ["mean score", "positive", "rows"], [[f"{s:.1%}", f"{p:.1%}", f"{n:,}"] for s, p, n in bins], text_columns=0
-    )
-    moments = sorted({row.snapshot for row in facts.values if row.snapshot is not None})
-    split_parts = [
-        (part, part)
-        for part in ("train", "validation", "test", "embargo")
-        if any(row.part == part for row in facts.split)
-    ]
-    cards = [
-        card("ROC curve", roc_chart(facts).svg(), "Test rows. Further to the upper left is better; the dashed line is chance.", legend),
-        card("Calibration", calibration_picture(bins).svg() + f"<details><summary>the {len(bins)} bins</summary>{counted}</details>",
-             "Of rows with this score, this share is positive; on the dashed line the score is a true probability.", [(CANDIDATE, CANDIDATE)]),
-        card("Scores by outcome", distribution_picture(*facts.scored.test(CANDIDATE)).svg(),
-             "The further apart, the easier to tell who will be positive.", [("negative", "negative"), ("positive", "positive")]),
-        card("By test snapshot", _by_snapshot(facts, moments).svg(), "Whether quality and outcome are steady over time.", legend),
-        card("Split by time", split_picture(facts.split).svg(),
-             f"Outcome windows are {facts.spec.label.horizon} long; the embargo keeps them from reaching into a later part.", split_parts, wide=True),
-        card("Feature importance", importance_picture(facts.gains).svg(), f"Share of all gain that the trees got by splitting on a feature, the {min(15, len(facts.gains))} largest; no statement on causes.", wide=True),
+def _best(facts: ReportFacts, info: MetricInfo) -> str | None:
+    known = {name: value for name in facts.shown if (value := facts.test[name][info.name]) is not None}
+    return (max if info.higher_is_better else min)(known, key=lambda name: known[name]) if known else None
+
+
+def _gain_section(facts: ReportFacts) -> str:
+    judged = list(dict.fromkeys((LOSS[facts.task], PRIMARY[facts.task])))
+    rows = [
+        [f"{swatch(one.other)}{escaped(facts.name_of(one.other))}", escaped(metric_info(facts.task, one.metric).title),
+         number(one.difference), between(one.low, one.high), f"<b>{escaped(one.verdict)}</b>"]
+        for metric in judged for one in facts.found.comparisons if one.metric == metric
     ]  # fmt: skip
-    return f'<h2>Pictures</h2><div class="cards">{"".join(cards)}</div>'
+    absent = facts.found.absent.get("champion")
+    told = f'<p class="soft">Not compared with the champion: {escaped(absent)}.</p>' if absent else ""
+    return (
+        "<h2>Whether the gain is real</h2>"
+        '<p class="soft">The candidate against each other estimator on the same rows and the same draws; a positive difference is '
+        "a gain, whichever way the metric counts. Only an interval that does not hold zero tells them apart.</p>"
+        f"{table(['against', 'metric', 'gain', '95 % interval', 'the candidate is'], rows, text_columns=2)}{told}"
+    )
 
 
-def _by_snapshot(facts: ReportFacts, moments: Sequence[object]) -> Chart:
-    found = {
-        (row.estimator, row.snapshot): row
-        for row in facts.values
-        if row.metric == "roc_auc" and row.snapshot is not None
-    }
-    values = {name: [found[name, moment].value for moment in moments] for name in _CURVES if name in facts.test}  # type: ignore[index]
-    tested = [row for row in facts.split if row.part == "test"]
-    return snapshot_picture(
-        values, [row.positives / max(row.rows, 1) for row in tested], [row.snapshot for row in tested]
+def _parts_section(facts: ReportFacts) -> str:
+    headline = [metric_info(facts.task, name) for name in HEADLINE[facts.task]]
+    body = []
+    for part in ("train", "validation", "test"):
+        rows = {
+            row.metric: row
+            for row in facts.values
+            if row.estimator == CANDIDATE and row.part == part and row.snapshot is None
+        }
+        if rows:
+            first = next(iter(rows.values()))
+            share = "" if first.positives is None else f"{first.positives / max(first.rows, 1):.1%}"
+            values = [number(rows[info.name].value) for info in headline]
+            body.append([f"{swatch(part)}{part}", f"{first.rows:,}", share, *values])
+    refit = " It was trained again on training and validation rows together." if facts.spec.estimator.refit else ""
+    steady = facts.fact("seed_spread")
+    seeds = (
+        f" With other seeds the result moves by {steady.value:.4f} ({escaped(steady.text)})." if steady.value is not None else ""
+    )  # fmt: skip
+    return (
+        '<h2>The candidate by part</h2><p class="soft">A large fall from training to test means that the model learnt its rows '
+        f"by heart.{refit}{seeds}</p>{table(['', 'rows', 'positive', *map(_title, headline)], body)}"
     )
 
 
 def _gate_section(facts: ReportFacts) -> str:
-    loss = {name: found["log_loss"] for name, found in facts.test.items()}
+    loss = metric_info(facts.task, LOSS[facts.task])
     rows = [
-        [f"test log loss below {escaped(facts.name_of(name))}", _number(loss.get(CANDIDATE)), _number(loss.get(name))]
-        for name in BASELINES if name in facts.spec.gate.better_than
+        [f"test {escaped(loss.title)} below {escaped(facts.name_of(name))}", number(facts.test[CANDIDATE][loss.name]),
+         number(facts.test[name][loss.name])]
+        for name in BASELINES if name in facts.spec.gate.better_than and name in facts.test
     ]  # fmt: skip
+    rows += [[escaped(_rule_in_words(rule.model_dump())), "", ""] for rule in facts.spec.gate.rules]
     if not rows:
         return '<h2>Gate</h2><p class="soft">No rules are declared: every version passes.</p>'
     where = code(f"models.{facts.spec.name}__champion")
     return (
-        f'<h2>Gate</h2><p class="soft">All rules must hold before this version may become champion. The verdict is stored in {where}.</p>'
+        f'<h2>Gate</h2><p class="soft">All rules must hold before this version may become champion. The verdict, with the value '
+        f"of each rule, is stored in {where} and shown by {code(f'ml-assets registry show {facts.version}')}.</p>"
         f"{table(['rule', 'candidate', 'bound'], rows)}"
     )
+
+
+def _rule_in_words(rule: dict[str, object]) -> str:
+    told = ", ".join(f"{name} {value}" for name, value in rule.items() if name != "kind" and value is not None)
+    return f"{rule['kind']}: {told}".replace("_", " ")

@@ -162,8 +162,9 @@ class _Compiler:
                         remedy="rename one of the columns, or list it under exclude",
                     )  # fmt: skip
                 seen[column] = name
-        for field in ("exclude", "categorical"):
-            unknown = sorted(set(getattr(spec, field)) - set(seen))
+        wanted = {"exclude": spec.exclude, "categorical": spec.categorical, "evaluation": spec.evaluation.watched}
+        for field, names in wanted.items():
+            unknown = sorted(set(names) - set(seen))
             if unknown:
                 raise UnknownNameError("feature", unknown[0], seen, place=declaration.place_of(field))
 

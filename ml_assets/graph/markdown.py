@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ml_assets.errors import shortened
+from ml_assets.evaluation.metrics import HEADLINE, metric_info
 from ml_assets.graph.places import file_and_line
 from ml_assets.graph.summary import ModelLine
 from ml_assets.graph.verdict import CheckOutcome, Outcome, Verdict
@@ -16,7 +17,6 @@ _WORDS: dict[Outcome, str] = {
 _SIGNS: dict[Outcome, str] = {"error": "🛑", "failed": "❌", "warned": "⚠️", "passed": "✅", "not_applicable": "⏭️"}
 _HEADLINES = ("✅ Every ERROR check held", "❌ ERROR checks failed", "🛑 Not everything could be judged")
 _MOST_LISTED = 1000
-_METRICS = ("roc_auc", "average_precision", "brier", "log_loss")
 
 
 def markdown_summary(verdict: Verdict, project_root: Path, repository: Path) -> str:
@@ -58,10 +58,10 @@ def _amiss(outcome: CheckOutcome, project_root: Path, repository: Path) -> Seque
 def _model(model: ModelLine) -> str:
     champion = f"champion is version {model.champion}" if model.champion else "no champion yet"
     rows = [
-        (name, *("-" if (value := values.get(metric)) is None else f"{value:.4f}" for metric in _METRICS))
+        (name, *("-" if (value := values.get(metric)) is None else f"{value:.4f}" for metric in HEADLINE[model.task]))
         for name, values in sorted(model.metrics.items(), key=lambda item: (item[0] != "candidate", item[0]))
     ]
-    head = ("estimator", "ROC AUC", "average precision", "Brier", "log loss")
+    head = ("estimator", *(metric_info(model.task, metric).title for metric in HEADLINE[model.task]))
     return f"**{model.model}** version {model.version} on its test snapshots ({champion})\n\n{_table(head, rows)}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_assets.evaluation.evaluation import EvaluationAsset, test_metrics
 from ml_assets.graph.compile import Graph
-from ml_assets.registry.aliases import version_at
+from ml_assets.warehouse.aliases import version_at
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.manifest import whole_manifest
 from ml_assets.warehouse.names import TableName
@@ -37,6 +37,7 @@ class ModelLine:
     """One model's newest version: test metrics of each estimator, the champion, the report page."""
 
     model: str
+    task: str
     version: int
     champion: int | None
     metrics: dict[str, dict[str, float | None]]
@@ -122,4 +123,4 @@ def _model_lines(bench: Workbench, context: RunContext, asset: EvaluationAsset) 
     model = asset.spec.name
     metrics = {name: dict(values) for name, values in test_metrics(bench, model, version).items()}
     report = context.home.reports / model / f"{version}.html"
-    return [ModelLine(model, version, version_at(bench, model, "champion"), metrics, str(report))]
+    return [ModelLine(model, asset.spec.task, version, version_at(bench, model, "champion"), metrics, str(report))]

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ml_assets.errors import RegistryError
-from ml_assets.registry.aliases import CHAMPION, PINNED, champion_before, move, version_at
 from ml_assets.registry.book import Action, ActionKind, Hashes, actions, store_action, verdicts
 from ml_assets.registry.card import write_card
 from ml_assets.registry.champion import ChampionAsset
 from ml_assets.registry.checks import record_champion_checks
 from ml_assets.registry.resolve import Standing, package_of, refused, standing
 from ml_assets.training.versions import load_version
+from ml_assets.warehouse.aliases import CHAMPION, PINNED, champion_before, move, version_at
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.store import Workbench
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ml_assets.registry.aliases import CHALLENGER, CHAMPION, champion_before, move, version_at
 from ml_assets.registry.book import Hashes, actions, store_verdict
 from ml_assets.registry.card import write_card
 from ml_assets.registry.checks import champion_checks
@@ -15,6 +14,7 @@ from ml_assets.registry.gate import Verdict, judge
 from ml_assets.registry.golden import GoldenRows, sample_golden, store_golden
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.versions import ModelVersion, load_version
+from ml_assets.warehouse.aliases import CHALLENGER, CHAMPION, champion_before, move, version_at
 from ml_assets.warehouse.asset import AssetReport, RunContext
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged, whole_inputs

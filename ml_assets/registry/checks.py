@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from ml_assets.errors import NotMaterializedError
-from ml_assets.registry.aliases import CHALLENGER, CHAMPION, version_at
 from ml_assets.registry.golden import answer_golden
 from ml_assets.registry.resolve import standing
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.versions import load_version
+from ml_assets.warehouse.aliases import CHALLENGER, CHAMPION, version_at
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.manifest import UNPARTITIONED, manifest_of
 from ml_assets.warehouse.names import TableName

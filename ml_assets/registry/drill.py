@@ -9,10 +9,10 @@ from typing import Any
 
 from ml_assets.errors import RegistryError
 from ml_assets.registry.actions import rollback_target
-from ml_assets.registry.aliases import CHAMPION, move, version_at
 from ml_assets.registry.golden import Answer, answer_golden
 from ml_assets.registry.resolve import refused, resolve, standing
 from ml_assets.training.versions import load_version
+from ml_assets.warehouse.aliases import CHAMPION, move, version_at
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.store import Workbench
 

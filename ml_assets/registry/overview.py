@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ml_assets.registry.actions import valid_approvals
-from ml_assets.registry.aliases import ALIASES, history, version_at
 from ml_assets.registry.book import Action, actions, verdicts
 from ml_assets.registry.card import card_path
 from ml_assets.registry.champion import ChampionAsset
@@ -16,6 +15,7 @@ from ml_assets.registry.changes import SECTIONS, described
 from ml_assets.registry.facts import read_facts
 from ml_assets.registry.resolve import standing
 from ml_assets.training.versions import load_version
+from ml_assets.warehouse.aliases import ALIASES, history, version_at
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench

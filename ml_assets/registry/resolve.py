@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ml_assets.errors import NotMaterializedError, RegistryError, UnknownNameError
-from ml_assets.registry.aliases import ALIASES, CHALLENGER, version_at
 from ml_assets.registry.book import Action, StoredVerdict, override_of, verdicts
+from ml_assets.warehouse.aliases import ALIASES, CHALLENGER, version_at
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 

@@ -3,6 +3,7 @@
 from ml_assets.specs.base import Described, Name, Severity, Spec
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
 from ml_assets.specs.estimators import CostSpec, LightGBMSpec, SklearnSpec, TuningSpec
+from ml_assets.specs.evaluation import EvaluationSpec, SliceSpec
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.gate import CardSpec, GateSpec, PromotionSpec
 from ml_assets.specs.models import LabelSpec, ModelSpec, ScoredOutputSpec
@@ -20,5 +21,5 @@ from ml_assets.specs.tables import (
 from ml_assets.specs.times import CalendarSpec, FreshnessSpec, SnapshotSpec
 
 __all__ = [
-    "CalendarSpec", "CardSpec", "ColumnSpec", "ContractSpec", "CostSpec", "CsvFormat", "Described", "FeatureSetSpec", "FreshnessSpec", "GateSpec", "GroupSplitSpec", "JsonLinesFormat", "LabelSpec", "LightGBMSpec", "ModelSpec", "Name", "ParquetFormat", "PromotionSpec", "RandomSplitSpec", "RawTableSpec", "ReferenceSpec", "ScoredOutputSpec", "Severity", "SklearnSpec", "SnapshotSpec", "Spec", "SqlTableSpec", "StratifiedSplitSpec", "TableSpec", "TimeSplitSpec", "TuningSpec", "VolumeSpec",
+    "CalendarSpec", "CardSpec", "ColumnSpec", "ContractSpec", "CostSpec", "CsvFormat", "Described", "EvaluationSpec", "FeatureSetSpec", "FreshnessSpec", "GateSpec", "GroupSplitSpec", "JsonLinesFormat", "LabelSpec", "LightGBMSpec", "ModelSpec", "Name", "ParquetFormat", "PromotionSpec", "RandomSplitSpec", "RawTableSpec", "ReferenceSpec", "ScoredOutputSpec", "Severity", "SklearnSpec", "SliceSpec", "SnapshotSpec", "Spec", "SqlTableSpec", "StratifiedSplitSpec", "TableSpec", "TimeSplitSpec", "TuningSpec", "VolumeSpec",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from ml_assets.specs.base import Described, Spec
 from ml_assets.specs.estimators import Calibration, CostSpec, EstimatorSpec, LightGBMSpec, TuningSpec
+from ml_assets.specs.evaluation import EvaluationSpec
 from ml_assets.specs.gate import CardSpec, GateSpec, PromotionSpec
 from ml_assets.specs.splits import GroupSplitSpec, SplitSpec
 from ml_assets.specs.tables import SqlPath
@@ -57,6 +58,9 @@ class ModelSpec(Described):
     )
     costs: CostSpec | None = Field(
         default=None, description="Costs by which the threshold of a yes-or-no decision is chosen; default is 0.5."
+    )
+    evaluation: EvaluationSpec = Field(
+        default=EvaluationSpec(), description="What is judged beside the metrics of the task."
     )
     gate: GateSpec = Field(default=GateSpec(), description="What a candidate must hold to become champion.")
     promotion: PromotionSpec = Field(default=PromotionSpec(), description="Who makes a passing version champion.")

@@ -116,7 +116,7 @@ def _prepared(table: pa.Table, spec: ModelSpec, features: Mapping[str, str], pla
     label = target.vector(table["label"], place)
     _refuse_one_outcome(label, {"train": trains, "validation": validates}, target, place)
     weight = class_weight_of(label, spec.estimator.class_weights, target, place)
-    everything = LabelledRows(encoder.encode(table)[0], label, weight, _queries(table, spec))
+    everything = LabelledRows(encoder.encode(table)[0], label, weight, query_codes(table, spec))
     train, validation = everything.chosen(trains), everything.chosen(validates)
     return Prepared(
         spec, place, encoder, target, train, validation, everything if spec.estimator.refit else train,
@@ -135,7 +135,7 @@ def _codes(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     return np.asarray(pc.rank(column, tiebreaker="dense").to_numpy(zero_copy_only=False))
 
 
-def _queries(table: pa.Table, spec: ModelSpec) -> npt.NDArray[np.int64] | None:
+def query_codes(table: pa.Table, spec: ModelSpec) -> npt.NDArray[np.int64] | None:
     """A number for each query; without a declared one, each snapshot is one."""
     if spec.task != "ranking":
         return None

@@ -17,7 +17,7 @@ from ml_assets.training.fitting import fit_package
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.model_checks import model_checks
 from ml_assets.training.package import hashes_of, size_bytes
-from ml_assets.training.provenance import data_snapshots, machine, packages
+from ml_assets.training.provenance import data_snapshots, machine, packages, trained_by
 from ml_assets.training.training_set import feature_columns
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
@@ -131,7 +131,7 @@ class ModelAsset(ComputedTable):
             "label": self.spec.label.model_dump(mode="json"), "split": self.spec.split.model_dump(mode="json"),
             "estimator": self.spec.estimator.model_dump(mode="json"), "spec": self.spec.model_dump(mode="json"),
             "features": self.features, "facts": dict(facts), "data": data_snapshots(bench, self.training),
-            "logic": self.logic, "trained_at": context.now.isoformat(), "packages": packages(context.package_version, *extra),
+            "logic": self.logic, "trained_at": context.now.isoformat(), "trained_by": trained_by(), "packages": packages(context.package_version, *extra),
             "machine": machine(),
         }  # fmt: skip
 

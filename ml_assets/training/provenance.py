@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 from collections.abc import Mapping
@@ -49,3 +50,11 @@ def machine() -> dict[str, Any]:
     return {
         "python": platform.python_version(), "system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count(),
     }  # fmt: skip
+
+
+def trained_by() -> str:
+    """Who started the training: the user of this process as the system names them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a process of a user without a name, as in some containers
+        return f"user {os.getuid()}"

@@ -32,12 +32,14 @@ def joined_features(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], base: s
     """SQL: rows of `base` (snapshot, entity, …) with the features known at that snapshot; none known is null."""
     entity = quoted(spec.entity)
     joins, columns = [], []
+    # What is only judged by is kept for the evaluation; an encoder takes what it knows.
+    unused = set(spec.exclude) - spec.evaluation.watched
     for position, name in enumerate(spec.features):
         alias = f"f{position}"
         joins.append(
             f"left join {TableName('features', name).quoted} {alias} on {alias}.snapshot = b.snapshot and {alias}.{entity} = b.{entity}"
         )
-        columns += [f"{alias}.{quoted(c)}" for c in sets[name].columns if c not in spec.exclude]
+        columns += [f"{alias}.{quoted(c)}" for c in sets[name].columns if c not in unused]
     return f"select b.*, {', '.join(columns)} from {base} b {' '.join(joins)}"
 
 
@@ -68,6 +70,7 @@ class TrainingSetAsset(ComputedTable):
             feature_columns(self.spec, self.sets),
             self.spec.label.horizon,
             self.spec.carried,
+            sorted(self.spec.evaluation.watched & set(self.spec.exclude)),
         )
 
     def due(self, before: ManifestRow | None, context: RunContext) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_assets.registry.actions import Registrar
-from ml_assets.registry.aliases import version_at
+from ml_assets.warehouse.aliases import version_at
 from ml_assets_tests.training.world import World
 
 SMALLER: dict[str, Any] = {"max_rounds": 5, "early_stopping_rounds": None}

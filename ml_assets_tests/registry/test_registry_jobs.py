@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ml_assets.registry.aliases import version_at
+from ml_assets.warehouse.aliases import version_at
 from ml_assets_tests.components.world import QUIET, World, failures, key_of, opened
 from ml_assets_tests.tiny import TinyProject
 

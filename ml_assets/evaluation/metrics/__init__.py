@@ -16,13 +16,22 @@ from ml_assets.evaluation.metrics.binary import (
     roc_points,
     threshold_steps,
 )
-from ml_assets.evaluation.metrics.catalogue import LOSS, PRIMARY, TASK_METRICS, MetricInfo, MetricOptions, metric_info
+from ml_assets.evaluation.metrics.catalogue import (
+    HEADLINE,
+    LOSS,
+    PRIMARY,
+    TASK_METRICS,
+    MetricInfo,
+    MetricOptions,
+    metric_info,
+)
 from ml_assets.evaluation.metrics.inputs import MetricError
 from ml_assets.evaluation.metrics.measure import measure, undefined
 from ml_assets.evaluation.metrics.multiclass import ClassMetrics, class_metrics
 from ml_assets.evaluation.metrics.ranking import queries_without_relevant_rows
 
 __all__ = [
+    "HEADLINE",
     "HIGHER_IS_BETTER",
     "LOSS",
     "METRICS",

@@ -81,6 +81,13 @@ TASK_METRICS: Mapping[str, tuple[MetricInfo, ...]] = {
         MetricInfo("pairwise_error", "pairs of a query in the wrong order", False),
     ),
 }
+# What a summary shows of each task, in this order.
+HEADLINE: Mapping[str, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "brier", "log_loss"),
+    "multiclass": ("f1_macro", "accuracy", "log_loss", "roc_auc_ovr"),
+    "regression": ("r2", "rmse", "mae", "median_absolute_error"),
+    "ranking": ("ndcg", "map", "mrr", "pairwise_error"),
+}
 PRIMARY: Mapping[str, str] = {"binary": "roc_auc", "multiclass": "f1_macro", "regression": "r2", "ranking": "ndcg"}
 LOSS: Mapping[str, str] = {
     "binary": "log_loss",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ml_assets.errors import NotMaterializedError
-from ml_assets.registry.aliases import champion_before, move, version_at
+from ml_assets.warehouse.aliases import champion_before, move, version_at
 from ml_assets.registry.resolve import resolve
 from ml_assets_tests.builders import Lab, instant
 
