@@ -76,7 +76,8 @@ class Groups:
     conditions: tuple[str, ...]
 
     def rows(self, position: int) -> npt.NDArray[np.bool_]:
-        return self.codes == position
+        found: npt.NDArray[np.bool_] = self.codes == position
+        return found
 
     def crossed(self, other: Groups) -> Groups:
         """Every pair of groups that has rows."""
