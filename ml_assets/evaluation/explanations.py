@@ -45,25 +45,26 @@ class Contributions:
 
 
 def tree_contributions(
-    trees: Trees, matrix: Floats, features: Sequence[str], *, text: str | None = None,
+    text: str, matrix: Floats, features: Sequence[str], *, trees: Trees | None = None,
     categories: Mapping[str, Sequence[str]] | None = None,
 ) -> Contributions:  # fmt: skip
-    """Exact TreeSHAP contributions of LightGBM trees with one output; `matrix` (n_rows, n_features).
+    """Exact TreeSHAP contributions of the LightGBM model with this text; `matrix` (n_rows, n_features).
 
-    With the model's `text`, they are read from tables of the trees' paths where that is the faster way; the numbers are the
-    library's within rounding. Raises where the matrix is not of the model's features.
+    Many rows are explained from tables of the trees' paths, few by the library (`trees`, where they are loaded already): the
+    same numbers within rounding. Raises where the matrix is not of the model's features, and on models without contributions.
     """
+    trees = trees or Trees(text)
     if matrix.ndim != 2 or matrix.shape[1] != trees.features or len(features) != trees.features:
         raise MlAssetsError(
             "the matrix is not what the model was trained on", expected=f"{trees.features} features",
             got=f"shape {matrix.shape} and {len(features)} names", remedy="encode the rows with the encoder of the model's package",
         )  # fmt: skip
-    tables = PathTables.of(text) if text is not None and len(matrix) else None
-    if tables is not None and tables.worthwhile(len(matrix)):
+    tables = PathTables.of(text)
+    if tables.worthwhile(len(matrix)):
         return Contributions(tuple(features), tables.contributions(matrix), tables.base, matrix, categories or {})
-    found = trees.contributions(matrix if matrix.flags.c_contiguous else np.ascontiguousarray(matrix))
-    base = float(found[0, -1]) if len(found) else float(trees.contributions(np.zeros((1, trees.features)))[0, -1])
-    return Contributions(tuple(features), found[:, :-1], base, matrix, categories or {})
+    # The library sums the trees of a random forest, whose prediction is their mean.
+    found = tables.scale * trees.contributions(np.ascontiguousarray(matrix, dtype=np.float64))
+    return Contributions(tuple(features), found[:, :-1], tables.base, matrix, categories or {})
 
 
 class Importance(NamedTuple):

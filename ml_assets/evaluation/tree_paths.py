@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ml_assets.errors import MlAssetsError
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
@@ -24,6 +26,7 @@ _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _MISSING_ZERO, _MISSING_NAN = 1, 2
 _ZERO = 1e-35
 _ROWS_WORTH_TABLES = 500
+_LONGEST = 60  # bits of a case
 _TREES_AT_ONCE = 100  # tables of so many trees lie in memory
 
 
@@ -71,12 +74,12 @@ class _Leaf(NamedTuple):
 
 
 class PathTables:
-    """The paths of all trees of a model with one output."""
+    """The paths of all trees of a model with one output; `scale` makes a mean of them where the model predicts one."""
 
     def __init__(self, trees: list[_Tree], scale: float) -> None:
         self._trees = trees
         self._leaves = [_paths(tree) for tree in trees]
-        self._scale = scale
+        self.scale = scale
         self.base = scale * sum(
             float(np.dot(tree.leaf_value, tree.leaf_rows / tree.leaf_rows.sum()))
             if len(tree.feature)
@@ -85,21 +88,24 @@ class PathTables:
         )
 
     @classmethod
-    def of(cls, text: str) -> PathTables | None:
-        """From a model text; None where it is of a kind that only the library reads (several outputs, linear leaves)."""
+    def of(cls, text: str) -> PathTables:
+        """From a model text. Raises on models with several outputs or linear leaves, whose contributions are not defined here."""
         head, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
         fields = dict(line.partition("=")[::2] for line in head.splitlines() if "=" in line)
-        if fields.get("num_tree_per_iteration") != "1" or any("\nis_linear=1" in block for block in blocks):
-            return None
+        outputs, linear = fields.get("num_tree_per_iteration"), any("\nis_linear=1" in block for block in blocks)
+        if outputs != "1" or linear:
+            raise MlAssetsError(
+                "this model has no TreeSHAP contributions", expected="trees with one output and constant leaves",
+                got="linear leaves" if linear else f"{outputs} outputs", remedy="use permutation importance",
+            )  # fmt: skip
         trees = [_read(block) for block in blocks]
-        if any((tree.leaf_rows <= 0).any() for tree in trees if len(tree.feature)):
-            return None
         return cls(trees, 1 / len(trees) if "\naverage_output" in head and trees else 1.0)
 
     def worthwhile(self, rows: int) -> bool:
-        """Whether making the tables costs less than it saves."""
+        """Whether making the tables is possible and costs less than it saves."""
         longest = max((len(leaf.features) for leaves in self._leaves for leaf in leaves), default=0)
-        return rows >= _ROWS_WORTH_TABLES and longest < 30
+        counted = all((tree.leaf_rows > 0).all() for tree in self._trees if len(tree.feature))
+        return rows >= _ROWS_WORTH_TABLES and longest < _LONGEST and counted
 
     def contributions(self, matrix: Floats) -> Floats:
         """Shape (n_rows, n_features)."""
@@ -113,7 +119,7 @@ class PathTables:
                 sides = [(~one, one) for one in left]
                 for leaf in leaves:
                     _add(found, leaf, next(tables), sides)
-        result: Floats = self._scale * found.T
+        result: Floats = self.scale * found.T
         return result
 
 
