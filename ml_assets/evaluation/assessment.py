@@ -209,7 +209,7 @@ def explained(version: ModelVersion, scored: ScoredRows) -> Explained:
     matrix, cluster = np.ascontiguousarray(scored.matrix[test[rows]]), scored.cluster[test[rows]]
     if isinstance(candidate, Boosted):
         found = tree_contributions(
-            candidate.trees, matrix, encoder.features, text=candidate.text, categories=encoder.categories
+            candidate.text, matrix, encoder.features, trees=candidate.trees, categories=encoder.categories
         )
         return Explained(global_importance(found, cluster, unit=_UNITS[scored.task]), found, rows)
     if scored.task == "ranking":

@@ -76,7 +76,8 @@ class Groups:
     conditions: tuple[str, ...]
 
     def rows(self, position: int) -> npt.NDArray[np.bool_]:
-        return self.codes == position
+        found: npt.NDArray[np.bool_] = self.codes == position
+        return found
 
     def crossed(self, other: Groups) -> Groups:
         """Every pair of groups that has rows."""
@@ -114,7 +115,7 @@ def grouped(column: Column, *, bins: int = 4, edges: Sequence[float] | None = No
     finite = column.values[np.isfinite(column.values)]
     distinct = np.unique(finite)
     if edges is None and len(distinct) <= bins and len(finite) == (~column.missing).sum():
-        names = [f"{column.name} = {column.shown(value)}" for value in distinct]
+        names = [f"{column.name} = {shown}" for shown in _shown_apart(column, distinct)]
         return _with_missing(column, np.searchsorted(distinct, column.values), names)
     if edges is None:
         shares = np.arange(1, bins) / bins
@@ -146,10 +147,14 @@ def _checked_edges(column: Column, edges: Sequence[float]) -> Floats:
     return cuts
 
 
+def _shown_apart(column: Column, values: Floats) -> list[str]:
+    """Distinct values as distinct texts, in all their digits where six do not tell them apart."""
+    shown = [column.shown(value) for value in values]
+    return shown if len(set(shown)) == len(shown) else [repr(float(value)) for value in values]
+
+
 def _bin_names(column: Column, cuts: Floats) -> list[str]:
-    name, shown = column.name, [column.shown(cut) for cut in cuts]
-    if len(set(shown)) < len(shown):
-        shown = [repr(float(cut)) for cut in cuts]
+    name, shown = column.name, _shown_apart(column, cuts)
     if not shown:
         return [f"{name} is any number"]
     between = [f"{low} <= {name} < {high}" for low, high in pairwise(shown)]

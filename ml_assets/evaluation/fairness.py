@@ -109,7 +109,8 @@ def _drawn_sums(
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0)
+    found: Floats = np.full(np.broadcast(part, whole).shape, np.nan)
+    return np.divide(part, whole, out=found, where=whole > 0)
 
 
 def _measures(sums: Floats) -> dict[str, Floats]:

@@ -243,8 +243,6 @@ def split_overlap(
 
 def _shared_entities(train: Any, test: Any) -> tuple[list[str], int]:
     one, two = (Column.of("entity", values) for values in (train, test))
-    if (one.kind == "text") != (two.kind == "text"):
-        raise MlAssetsError("entities of train and test are of different types", expected=one.kind, got=two.kind)
     values = _in_common(one, two)
     inside = np.isin(values[1], values[0]) & ~np.isnan(values[1])
     shown = two if two.kind != "text" else Column("entity", "text", values[1], _texts(one, two))
@@ -267,6 +265,11 @@ def _in_common(one: Column, two: Column) -> tuple[Floats, Floats]:
     """Values of both on one scale: the same text has the same number."""
     if one.kind != "text" and two.kind != "text":
         return one.values, two.values
+    for column in (one, two):
+        if column.kind != "text" and not column.missing.all():
+            raise MlAssetsError(
+                f"{one.name} of train and of test are of different types", expected=one.kind, got=two.kind
+            )
     place = {text: float(position) for position, text in enumerate(_texts(one, two))}
 
     def moved(column: Column) -> Floats:

@@ -78,7 +78,8 @@ class MinimumSize:
 class SliceResult(NamedTuple):
     """One row of `evaluation.<model>__slices` (without the version), and by how much the slice is worse than the other rows.
 
-    `effect` is in the metric's unit and positive where the slice is worse; what the scores promise is taken out of it.
+    `effect` is in the metric's unit (of average precision: in that of ROC AUC, by which its ranking is judged) and positive
+    where the slice is worse; what the scores promise is taken out of it.
     """
 
     slice: str
@@ -222,7 +223,9 @@ class _Judge:
         """How much worse the rows are than promised."""
         if not self.binary:
             return mean_of(self.excess[rows])
-        metric, score = CLASSIFICATION[self.metric], self.score[rows]
+        # precision goes with the share of positives: the ranking itself is judged by the area under the ROC curve
+        metric = CLASSIFICATION["roc_auc" if self.metric in HIGHER_IS_BETTER else self.metric]
+        score = self.score[rows]
         seen, promised = metric(self.label[rows], score), metric(self.promised[rows], score)
         sign = -1.0 if self.metric in HIGHER_IS_BETTER else 1.0
         return Influenced(sign * (seen.value - promised.value), sign * (seen.influence - promised.influence))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ml_assets.errors import UnknownNameError
+from ml_assets.evaluation.metrics import LOSS
 from ml_assets.specs.gate import FairnessRule, GateSpec, MetricRule, SliceFloorRule
 from ml_assets.specs.models import ModelSpec
 from ml_assets.warehouse.names import TableName, quoted
@@ -65,12 +66,13 @@ class Fact(NamedTuple):
 class GateFacts:
     """Everything the gate may look at. `absent`: table → why nothing of it is known of this version.
 
-    `metrics`: (estimator, part, metric) → value; `comparisons`: (other, metric) → paired difference. `champion` is the
+    `loss` is the metric that the task calls its loss. `metrics`: (estimator, part, metric) → value; `comparisons`: (other, metric) → paired difference. `champion` is the
     version that serves now, None while there is none. `undocumented`: what people have not stated.
     """
 
     version: int
     champion: int | None = None
+    loss: str = "log_loss"
     metrics: Mapping[tuple[str, str, str], Metric] = field(default_factory=dict)
     comparisons: Mapping[tuple[str, str], Comparison] = field(default_factory=dict)
     slices: Sequence[SliceValue] = ()
@@ -97,7 +99,7 @@ def read_facts(bench: Workbench, spec: ModelSpec, version: int, champion: int | 
                 f"{table} has no rows of version {version}" if bench.has_table(table) else f"{table} does not exist"
             )
     return GateFacts(
-        version, champion,
+        version, champion, LOSS[spec.task],
         {(row["estimator"], row["part"], row["metric"]): Metric(row["value"], row.get("low"), row.get("high"))
          for row in found["metrics"] if row["snapshot"] is None},
         {(row["other"], row["metric"]): Comparison(row["difference"], row["low"], row["high"], row["sentence"] or "")
@@ -132,7 +134,7 @@ def refuse_unknown_names(facts: GateFacts, gate: GateSpec, place: str) -> None:
             _require("sensitive column", rule.column, {gap.column for gap in facts.fairness}, place)
             _require("fairness measure", rule.measure, {gap.measure for gap in facts.fairness}, place)
         elif rule.kind in ("beats", "no_worse_than_champion"):
-            _require("compared metric", rule.metric, {metric for _, metric in facts.comparisons}, place)
+            _require("compared metric", rule.metric or facts.loss, {metric for _, metric in facts.comparisons}, place)
 
 
 def _require(kind: str, name: str, known: Iterable[str], place: str) -> None:

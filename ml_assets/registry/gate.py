@@ -95,9 +95,9 @@ def _judged(facts: GateFacts, rule: GateRule) -> RuleVerdict:
 
 
 def _better_than(facts: GateFacts, other: str) -> RuleVerdict:
-    name = f"test log loss below {other}"
-    value, why = _value_of(facts, "candidate", "test", "log_loss")
-    bound, why_not = _value_of(facts, other, "test", "log_loss")
+    name = f"test {facts.loss.replace('_', ' ')} below {other}"
+    value, why = _value_of(facts, "candidate", "test", facts.loss)
+    bound, why_not = _value_of(facts, other, "test", facts.loss)
     if value is None or bound is None:
         reason = why if value is None else why_not
         return RuleVerdict(name, value, bound, "not_applicable", reason, "better_than")
@@ -179,10 +179,11 @@ def _paired(facts: GateFacts, other: str, metric: str) -> tuple[Comparison | Non
 
 def _beats(facts: GateFacts, rule: BeatsRule) -> RuleVerdict:
     margin = f" by more than {rule.by:g}" if rule.by else ""
-    name = f"test {rule.metric} beats {rule.other}{margin}"
+    metric = rule.metric or facts.loss
+    name = f"test {metric} beats {rule.other}{margin}"
     if rule.other == "champion" and (why := _without_champion(facts)):
         return RuleVerdict(name, None, rule.by, "held", why, rule.kind)
-    paired, why = _paired(facts, rule.other, rule.metric)
+    paired, why = _paired(facts, rule.other, metric)
     value = None if paired is None else paired.low if rule.significant else paired.difference
     if paired is None or value is None:
         missing = "interval" if rule.significant else "difference"
@@ -199,10 +200,11 @@ def _signed(value: float | None) -> str:
 
 
 def _no_worse(facts: GateFacts, rule: NoWorseThanChampionRule) -> RuleVerdict:
-    name, bound = f"test {rule.metric} no worse than champion", -rule.tolerance
+    metric = rule.metric or facts.loss
+    name, bound = f"test {metric} no worse than champion", -rule.tolerance
     if why := _without_champion(facts):
         return RuleVerdict(name, None, bound, "held", why, rule.kind)
-    paired, why = _paired(facts, "champion", rule.metric)
+    paired, why = _paired(facts, "champion", metric)
     if paired is None or paired.difference is None:
         return RuleVerdict(name, None, bound, "not_applicable", why or "the difference is not defined", rule.kind)
     status: Status = "held" if paired.difference >= bound else "failed"

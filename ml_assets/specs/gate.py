@@ -42,7 +42,10 @@ class BeatsRule(Spec):
 
     kind: Literal["beats"]
     other: Other = Field(description="What is to be beaten.")
-    metric: str = Field(default="log_loss", description="Metric of the paired difference; positive is better, always.")
+    metric: str | None = Field(
+        default=None,
+        description="Metric of the paired difference; positive is better, always. Default: the task's loss.",
+    )
     by: float = Field(
         default=0.0,
         ge=0,
@@ -58,7 +61,7 @@ class NoWorseThanChampionRule(Spec):
     """The candidate loses at most a tolerance against the champion on the same test rows."""
 
     kind: Literal["no_worse_than_champion"]
-    metric: str = Field(default="log_loss", description="Metric of the paired difference.")
+    metric: str | None = Field(default=None, description="Metric of the paired difference; default is the task's loss.")
     tolerance: float = Field(
         default=0.0, ge=0, allow_inf_nan=False, description="Greatest loss that is accepted, in the metric's own units."
     )
@@ -145,7 +148,8 @@ class GateSpec(Spec):
     """Rules that a candidate has to hold before it may become champion."""
 
     better_than: tuple[Literal["constant", "one_rule", "linear"], ...] = Field(
-        default=("constant",), description="Baselines whose test log loss the candidate must undercut."
+        default=("constant",),
+        description="Baselines whose test loss (log loss, RMSE, wrong pairs: by task) must be undercut.",
     )
     rules: tuple[GateRule, ...] = Field(
         default=(),

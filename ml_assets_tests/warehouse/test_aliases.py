@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ml_assets.errors import NotMaterializedError
-from ml_assets.warehouse.aliases import champion_before, move, version_at
 from ml_assets.registry.resolve import resolve
+from ml_assets.warehouse.aliases import champion_before, move, version_at
 from ml_assets_tests.builders import Lab, instant
 
 LOG = "select model, alias, version, moved_at::varchar, moved_by, reason from wh.ops.aliases order by rowid"
