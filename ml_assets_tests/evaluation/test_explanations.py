@@ -79,8 +79,11 @@ def test_contributions_sum_to_the_raw_score_and_are_those_of_lightgbm(parameters
     booster = lightgbm.Booster(model_str=text)
     raw = booster.predict(values, raw_score=True)
     said = booster.predict(values, pred_contrib=True)
-    if "boosting" in parameters:  # of a random forest the library explains the sum of the trees, and predicts the mean
-        said = said / booster.num_trees()
+    if (
+        "boosting" in parameters
+    ):  # of a random forest raw scores and contributions are the library's sums, its prediction is by the mean
+        raw, said = raw / booster.num_trees(), said / booster.num_trees()
+        assert booster.predict(values) == pytest.approx(1 / (1 + np.exp(-raw)), abs=1e-9)
     found = tree_contributions(text, values, NAMES)
 
     assert found.values == pytest.approx(said[:, :-1], abs=1e-9)
