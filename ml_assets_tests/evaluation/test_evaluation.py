@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ml_assets.evaluation import evaluation
-from ml_assets.evaluation.metrics import METRICS, binary_metrics
+from ml_assets.evaluation.findings import TABLES
+from ml_assets.evaluation.metrics import TASK_METRICS, MetricOptions, measure
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.versions import load_version
 from ml_assets_tests.builders import instant
@@ -29,10 +30,16 @@ def test_each_estimator_is_measured_on_each_part_and_each_test_snapshot(tmp_path
         ("validation", None, 40),
     ]
     assert found == [
-        (estimator, part, snapshot, sorted(METRICS), rows)
+        (estimator, part, snapshot, sorted(info.name for info in TASK_METRICS["binary"]), rows)
         for estimator in ("candidate", "constant", "linear", "one_rule") for part, snapshot, rows in groups
     ]  # fmt: skip
-    assert {finding.status for finding in world.judge(world.evaluation).values()} <= {"passed", "failed"}
+    silent = {name for name, finding in world.judge(world.evaluation).items() if finding.status == "not_applicable"}
+    assert silent <= {
+        "other_seeds_give_the_same",
+        "groups_are_treated_alike",
+        "no_feature_explains_too_much",
+        "no_slice_is_worse_than_promised",
+    }
     assert world.judge(world.evaluation)["each_metric_is_measured_once"].status == "passed"
 
 
@@ -45,7 +52,10 @@ def test_values_are_the_metrics_of_what_the_package_predicts(tmp_path: Path) -> 
     matrix, label = package.encoder.rows(rows)
 
     for estimator in ("candidate", "constant", "one_rule", "linear"):
-        assert stored[estimator] == pytest.approx(binary_metrics(label, package.predict(matrix, estimator)), rel=1e-12)
+        expected = measure("binary", label, package.predict(matrix, estimator), options=MetricOptions())
+        known = {name: value for name, value in stored[estimator].items() if value is not None}
+        assert known == pytest.approx({name: expected[name] for name in known}, rel=1e-12)
+        assert {name for name, value in expected.items() if np.isnan(value)} == stored[estimator].keys() - known.keys()
     assert np.isclose(stored["constant"]["roc_auc"] or 0, 0.5)
 
 
@@ -57,12 +67,10 @@ def test_metric_that_does_not_exist_is_null(tmp_path: Path) -> None:
         "select metric, value is null, rows, positives from wh.evaluation.again where estimator = 'candidate' and snapshot = timestamp '2011-03-14' order by 1"
     )
 
-    assert found == [
-        ("average_precision", True, 40, 0),
-        ("brier", False, 40, 0),
-        ("log_loss", False, 40, 0),
-        ("roc_auc", True, 40, 0),
-    ]
+    undefined = {"average_precision", "roc_auc", "recall", "recall_at_top", "lift_at_top"}
+    assert {metric for metric, absent, *_ in found if absent} >= undefined - {"f1"}
+    assert {(rows, positives) for *_, rows, positives in found} == {(40, 0)}
+    assert {metric for metric, absent, *_ in found if not absent} >= {"brier", "log_loss"}
     assert world.judge(world.evaluation)["each_metric_is_measured_once"].status == "passed"
 
 
@@ -74,23 +82,40 @@ def test_evaluations_and_reports_of_earlier_versions_stay(tmp_path: Path) -> Non
 
     assert world.lab.rows("select * from wh.evaluation.again where version = 1 order by all") == first
     assert world.lab.rows("select version, count(*) from wh.evaluation.again group by 1 order by 1") == [
-        (1, 80),
-        (2, 80),
+        (1, 240),
+        (2, 240),
     ]
     assert world.lab.rows("select version from wh.evaluation.again__reports order by 1") == [(1,), (2,)]
     assert not world.lab.run(world.evaluation).changed
+    for name in TABLES:
+        versions = world.lab.rows(f"select distinct version from wh.evaluation.again__{name} order by 1")
+        assert versions in ([(1,), (2,)], []), name
 
 
 @pytest.mark.parametrize(
     ("damage", "check", "said"),
     [
-        pytest.param("insert into wh.evaluation.again select * from wh.evaluation.again limit 2", "each_metric_is_measured_once", "2 measured twice, 0 without", id="twice"),
-        pytest.param("update wh.evaluation.again set value = null where metric = 'brier' and estimator = 'linear' and part = 'test' and snapshot is null",
-                     "each_metric_is_measured_once", "0 measured twice, 1 without", id="without_value"),
+        pytest.param("insert into wh.evaluation.again select * from wh.evaluation.again limit 2", "each_metric_is_measured_once", "2 measured twice", id="twice"),
         pytest.param("update wh.evaluation.again set value = 9 where estimator = 'candidate' and metric = 'log_loss'",
                      "candidate_beats_the_constant_baseline", "test log loss 9.0000, constant 0.", id="worse_than_constant"),
-        pytest.param("update wh.evaluation.again set value = 0.99 where estimator = 'candidate' and metric = 'roc_auc' and part = 'train'",
-                     "train_and_test_agree", "ROC AUC 0.990 in training", id="over_fit"),
+        pytest.param("update wh.evaluation.again__facts set value = 0.2 where fact = 'train_test_gap'",
+                     "train_and_test_agree", "0.2 (ROC AUC, training less test)", id="over_fit"),
+        pytest.param("update wh.evaluation.again__facts set value = 0.06 where fact = 'calibration_error'",
+                     "probabilities_are_calibrated", "0.06 (", id="miscalibrated"),
+        pytest.param("update wh.evaluation.again__facts set value = 1, text = 'orders: too good' where fact = 'golden_share'",
+                     "no_feature_explains_too_much", "orders: too good", id="golden_feature"),
+        pytest.param("update wh.evaluation.again__facts set value = 3 where fact = 'overlap_rows'",
+                     "test_rows_are_not_known_from_training", "3 (", id="overlap"),
+        pytest.param("update wh.evaluation.again__facts set value = 0.1, text = 'roc_auc' where fact = 'seed_spread'",
+                     "other_seeds_give_the_same", "0.1 (roc_auc)", id="unstable"),
+        pytest.param("update wh.evaluation.again__facts set value = 1e9 where fact = 'package_bytes'", "package_is_small", "1e+09", id="package_too_big"),
+        pytest.param("update wh.evaluation.again__facts set value = 5000 where fact = 'prediction_us'", "prediction_is_fast", "5000", id="too_slow"),
+        pytest.param("update wh.evaluation.again__comparisons set verdict = 'cannot be told apart', sentence = 'Who knows.' where other = 'linear'",
+                     "gain_over_each_baseline_is_real", "Who knows.", id="not_told_apart"),
+        pytest.param("insert into wh.evaluation.again__slices (version, slice, metric, verdict) values (1, 'channel = shop', 'log_loss', 'worse')",
+                     "no_slice_is_worse_than_promised", "1 of", id="slice"),
+        pytest.param("insert into wh.evaluation.again__fairness (version, column_name, measure, value) values (1, 'channel', 'equalized_odds_difference', 0.5)",
+                     "groups_are_treated_alike", "1 of", id="fairness_gap"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_an_evaluation_is_found(tmp_path: Path, damage: str, check: str, said: str) -> None:
@@ -102,9 +127,73 @@ def test_what_is_wrong_with_an_evaluation_is_found(tmp_path: Path, damage: str, 
     assert said in finding.summary
 
 
-@pytest.mark.parametrize("check", ["candidate_beats_the_linear_baseline", "train_and_test_agree"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        "candidate_beats_the_linear_baseline",
+        "gain_over_each_baseline_is_real",
+        "train_and_test_agree",
+        "probabilities_are_calibrated",
+        "no_slice_is_worse_than_promised",
+        "groups_are_treated_alike",
+        "other_seeds_give_the_same",
+    ],
+)
 def test_check_without_numbers_is_not_applicable(tmp_path: Path, check: str) -> None:
     world = World.trained(tmp_path)
     world.lab.alter("update wh.evaluation.again set value = null")
+    for name in ("facts", "comparisons", "slices", "fairness"):
+        world.lab.alter(f"delete from wh.evaluation.again__{name}")
 
     assert world.judge(world.evaluation)[check].status == "not_applicable"
+
+
+def test_candidate_is_compared_with_every_baseline_and_the_champion_on_the_same_draws(tmp_path: Path) -> None:
+    world = World.trained(tmp_path)
+    world.lab.now = instant("2011-04-12")
+    world.train()
+    found = world.lab.rows(
+        "select version, list(distinct other order by other) from wh.evaluation.again__comparisons group by 1 order by 1"
+    )
+
+    assert found == [(1, ["constant", "linear", "one_rule"]), (2, ["champion", "constant", "linear", "one_rule"])]
+    assert world.lab.rows(
+        "select fact, value from wh.evaluation.again__facts where version = 2 and fact = 'champion_version'"
+    ) == [("champion_version", 1.0)]
+    rows = world.lab.rows(
+        "select difference, low, high, verdict, sentence from wh.evaluation.again__comparisons "
+        "where version = 1 and other = 'constant' and metric = 'log_loss'"
+    )
+    [(difference, low, high, verdict, sentence)] = rows
+    assert low <= difference <= high
+    assert verdict == ("better" if low > 0 else "worse" if high < 0 else "cannot be told apart")
+    assert f"{low:.4g}" in sentence
+
+
+def test_sensitive_and_sliced_columns_are_judged_though_the_model_does_not_learn_from_them(tmp_path: Path) -> None:
+    judged = {"slices": [{"columns": ["channel"]}], "sensitive": ["channel"], "draws": 100}
+    world = World(tmp_path, customers=200, exclude=("channel",), evaluation=judged)
+    world.train()
+    ((manifest,),) = world.lab.rows("select json_extract(manifest, '$.features') from wh.models.again")
+
+    assert "channel" not in manifest
+    slices = world.lab.rows("select distinct slice from wh.evaluation.again__slices where kind = 'declared' order by 1")
+    assert slices == [("channel = post",), ("channel = shop",), ("channel = web",)]
+    gaps = world.lab.rows(
+        "select column_name, value from wh.evaluation.again__fairness where group_name is null and measure = 'demographic_parity_difference'"
+    )
+    assert [name for name, _ in gaps] == ["channel"]
+
+
+def test_steadiness_is_measured_over_other_seeds_of_the_same_rows(tmp_path: Path) -> None:
+    estimator = {
+        "max_rounds": 8,
+        "early_stopping_rounds": None,
+        "parameters": {"num_leaves": 4, "min_data_in_leaf": 10, "bagging_fraction": 0.5, "bagging_freq": 1},
+    }
+    world = World(tmp_path, estimator=estimator, evaluation={"seeds": 2, "draws": 100})
+    world.train()
+    [(value, text)] = world.lab.rows("select value, text from wh.evaluation.again__facts where fact = 'seed_spread'")
+
+    assert 0 < value < 0.5
+    assert "over 3 seeds" in text

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml_assets.evaluation.explanations import Importance
 from ml_assets.evaluation.pictures import (
     SplitRow,
     calibration_picture,
@@ -74,15 +75,21 @@ def test_each_snapshot_is_a_bar_of_its_part() -> None:
     assert "2011-01-10 embargo: 10 rows, 50.0% positive" in svg
 
 
-def test_only_the_largest_gains_are_shown_largest_first() -> None:
-    svg = importance_picture({f"f{place}": float(place) for place in range(20)}).svg()
+def importances(values: dict[str, float]) -> list[Importance]:
+    total = sum(values.values()) or 1.0
+    ranked = sorted(values.items(), key=lambda pair: -pair[1])
+    return [Importance(name, "tree_shap", "log odds", value, None, None, value / total) for name, value in ranked]
+
+
+def test_only_the_most_important_features_are_shown_largest_first() -> None:
+    svg = importance_picture(importances({f"f{place}": float(place) for place in range(20)})).svg()
 
     assert re.findall(r">(f\d+)<", svg) == [f"f{place}" for place in range(19, 4, -1)]
     assert f">{19 / 190:.1%}<" in svg
 
 
 def test_trees_without_a_split_have_an_empty_importance() -> None:
-    assert "0.0%" in importance_picture({"a": 0.0}).svg()
+    assert "0.0%" in importance_picture(importances({"a": 0.0})).svg()
 
 
 def test_estimator_that_was_not_measured_at_a_snapshot_has_no_dot_there() -> None:
