@@ -131,14 +131,12 @@ def golden_share(found: Assessment) -> Fact:
 
 def overlap(spec: ModelSpec, scored: ScoredRows) -> Fact:
     """Test rows that training knows: of entities where the split keeps them apart, else identical rows alone."""
-    names = [name for name in scored.table.column_names if name not in ("part", "reason", "snapshot", spec.entity)]
-    train, test = (
-        {name: scored.table.filter(scored.parts[part])[name] for name in names} for part in ("train", "test")
-    )
+    kept = [name for name in scored.table.column_names if name not in ("part", "reason", "snapshot", spec.entity)]
+    whole = [scored.table.filter(scored.parts[part]) for part in ("train", "test")]
+    train, test = ({name: table[name] for name in kept} for table in whole)
     apart = spec.split.kind == "group"
     group = getattr(spec.split, "column", None) or spec.entity
-    entities = tuple(scored.table.filter(scored.parts[part])[group] for part in ("train", "test"))
-    shared = split_overlap(train, test, (entities[0], entities[1]), groups_apart=apart)
+    shared = split_overlap(train, test, (whole[0][group], whole[1][group]), groups_apart=apart)
     if shared.identical_rows is None:
         return Fact("overlap_rows", None, shared.reason or "")
     rows = float(shared.entity_rows or 0) if apart else 0.0
