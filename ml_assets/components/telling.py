@@ -13,11 +13,7 @@ from itertools import groupby
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
-    CODE_VERSION_TAG,
-    DATA_VERSION_IS_USER_PROVIDED_TAG,
-    DATA_VERSION_TAG,
-)
+from dagster._core.definitions.data_version import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from dagster._core.events import StepMaterializationData
 from dagster._core.execution.plan.objects import StepFailureData, StepSuccessData, UserFailureData
 from dagster._core.storage.runs import SqlRunStorage
@@ -111,7 +107,8 @@ def _materializations(context: RunContext, asset: TableAsset, step: StepRecord) 
             dg.AssetMaterialization(
                 asset_key(asset.name), partition=made.partition or None,
                 metadata=whole | facts if made is written[-1] else facts,
-                tags={DATA_VERSION_TAG: made.content, DATA_VERSION_IS_USER_PROVIDED_TAG: "true", CODE_VERSION_TAG: asset.logic},
+                # Without a code version: Dagster would look for the version of each input beside it, and call all unsynced.
+                tags={DATA_VERSION_TAG: made.content, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
             )
         )  # fmt: skip
     return found
