@@ -97,7 +97,7 @@ def _bounds(spec: ColumnSpec) -> list[str]:
 
 
 def _preview(bench: Workbench, asset: TableAsset, partitions: Sequence[str]) -> str:
-    hidden = {name for name, spec in _declared_columns(asset).items() if spec.pii}
+    hidden = asset.personal | {name for name, spec in _declared_columns(asset).items() if spec.pii}
     shown = [
         name for name, kind in bench.columns(asset.name.quoted).items()
         if name not in hidden and not kind.startswith(_UNSHOWN_TYPES)

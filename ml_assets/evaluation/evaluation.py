@@ -72,7 +72,7 @@ class EvaluationAsset(ComputedTable):
         self._stage(bench, version.version, values)
         findings.stage(bench, version.version, findings.rows_of(self.spec, scored, found, facts))
         context.progress(label, 3, _STEPS)
-        told = ReportFacts(self.spec, version, scored, values, self._split(bench), found, facts)
+        told = ReportFacts(self.spec, version, scored, values, self._split(bench), found, facts, self.personal)
         page = render_report(told)
         path = write_report(context.home.reports, version, page)
         bench.execute(

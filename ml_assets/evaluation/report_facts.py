@@ -19,7 +19,7 @@ ORDER = (CANDIDATE, "champion", "linear", "one_rule", "constant")
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """Everything the page says; nothing in it depends on when or how fast it was made."""
+    """Everything the page says; nothing in it depends on when or how fast it was made. Columns in `personal` are not shown."""
 
     spec: ModelSpec
     version: ModelVersion
@@ -28,6 +28,7 @@ class ReportFacts:
     split: Sequence[SplitRow]
     found: Assessment
     facts: Sequence[Fact]
+    personal: frozenset[str] = frozenset()
 
     @property
     def task(self) -> str:

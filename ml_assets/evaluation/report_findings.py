@@ -113,7 +113,12 @@ def _errors(facts: ReportFacts) -> str:
         test = facts.scored.table.filter(pa.array(facts.scored.parts["test"]))
         moments, entities = test["snapshot"].to_pylist(), test[facts.spec.entity].to_pylist()
         rows = [
-            [code(entities[one.row]), f"{moments[one.row]:%Y-%m-%d}", f"{one.score:.3f}", str(one.label)]
+            [
+                "(personal data)" if facts.spec.entity in facts.personal else code(entities[one.row]),
+                f"{moments[one.row]:%Y-%m-%d}",
+                f"{one.score:.3f}",
+                str(one.label),
+            ]
             for one in errors.mistakes[:MAX_EVIDENCE_ROWS]
         ]
         listed = table([escaped(facts.spec.entity), "snapshot", "score", "outcome"], rows, text_columns=2)

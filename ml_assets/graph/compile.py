@@ -110,7 +110,15 @@ class _Compiler:
                     )  # fmt: skip
                 self._assets[asset.name] = asset
                 self._declared[asset.name] = declaration
+        for asset in self._assets.values():
+            asset.personal = self._personal(asset.use_case)
         return Graph({name: self._assets[name] for name in self._order()}, self._declared)
+
+    def _personal(self, use_case: str) -> frozenset[str]:
+        raw = [
+            d.spec for d in self._project.declarations if isinstance(d.spec, RawTableSpec) and d.use_case == use_case
+        ]
+        return frozenset(name for spec in raw for name, column in spec.contract.columns.items() if column.pii)
 
     def _assets_of(self, declaration: Declaration) -> list[TableAsset]:
         spec, place, use_case = declaration.spec, declaration.place, declaration.use_case

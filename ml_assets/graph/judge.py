@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from ml_assets.errors import shortened
 from ml_assets.graph.origin import columns_of
 from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext, TableAsset
 from ml_assets.warehouse.check import Check, CheckScope
@@ -45,18 +46,29 @@ def judge_asset(
         rules = {check.name: (check.code, check.severity, check.blocking) for check in checks}
         contents = {key: row.content for key, row in known.items()}
         with bench.committing():
-            record_findings(bench, asset.name, rules, contents, findings, context.now)
+            unjudged = _blocking_unjudged(checks, judgement, [key for key in partitions if key in known])
+            record_findings(bench, asset.name, rules, contents, (*findings, *unjudged), context.now)
             judgement = Judgement(findings, judgement.broken, judgement.seconds)
             if also is not None:
                 also(bench, judgement)
     return judgement
 
 
+def _blocking_unjudged(checks: Sequence[Check], judgement: Judgement, partitions: Sequence[str]) -> list[CheckFinding]:
+    """What the book says of a blocking check that raised: it does not hold, so that no later run reads past it."""
+    return [
+        CheckFinding(check.name, "failed", f"could not be judged: {shortened(judgement.broken[check.name], 300)}", key)
+        for check in checks
+        if check.blocking and check.name in judgement.broken
+        for key in partitions
+    ]
+
+
 def _judged(
     bench: Workbench, context: RunContext, asset: TableAsset, checks: Sequence[Check], made: Sequence[str]
 ) -> Judgement:
     column = SNAPSHOT_COLUMN if asset.snapshots is not None else None
-    hidden = frozenset(name for name, spec in columns_of(asset).items() if spec.pii)
+    hidden = asset.personal | {name for name, spec in columns_of(asset).items() if spec.pii}
     scope = CheckScope(bench, asset.name, made, context.now, column, hidden)
     findings: list[CheckFinding] = []
     broken: dict[str, Exception] = {}

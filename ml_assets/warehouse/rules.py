@@ -19,6 +19,8 @@ from ml_assets.warehouse.results import CheckFinding
 
 _ROBUST_SCALE = 1.4826  # median absolute deviation → standard deviation, for a normal distribution
 _LEAST_LOG_SPREAD = 0.05
+ERROR: Severity = "error"
+WARN: Severity = "warn"
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,16 @@ def _bound(spec: ColumnSpec, bound: float | str) -> str:
 def column_checks(columns: Mapping[str, ColumnSpec]) -> tuple[Check, ...]:
     """Contract of a computed table's columns, and shares of missing values."""
     rules = column_rules(columns)
-    checks = [_contract_check(rules)] if rules else []
+    hard, soft_rules = ([rule for rule in rules if rule.severity == severity] for severity in ("error", "warn"))
+    checks = [_contract_check(found, severity) for found, severity in ((hard, ERROR), (soft_rules, WARN)) if found]
     limits = {n: c.max_null_share for n, c in columns.items() if c.max_null_share is not None}
     soft = frozenset(name for name in limits if columns[name].severity == "warn")
     return (*checks, *([null_share_check(limits, soft)] if limits else []))
 
 
-def _contract_check(rules: Sequence[RowRule]) -> Check:
-    hard = any(rule.severity == "error" for rule in rules)
-    name = "rows_keep_the_contract"
+def _contract_check(rules: Sequence[RowRule], severity: Severity) -> Check:
+    """Rules of one severity: a break of a softer rule must not pass as a whole contract that is kept."""
+    name = "rows_keep_the_contract" if severity == ERROR else "rows_keep_the_softer_rules"
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
         counted = scope.grouped({str(i): f"count(*) filter (where {rule.bad})" for i, rule in enumerate(rules)})
@@ -85,20 +88,17 @@ def _contract_check(rules: Sequence[RowRule]) -> Check:
             broken = [(rule, counts[str(i)]) for i, rule in enumerate(rules) if counts[str(i)]]
             evidence = _bad_rows(scope, key, [rule for rule, _ in broken]) if broken else []
             said = "; ".join(f"{r.column}: {n} rows not {r.expected}" for r, n in broken)
-            failed = [rule for rule, _ in broken if rule.severity == "error"] or (broken if not hard else [])
             findings.append(
                 CheckFinding.judged(
-                    name, not failed, said or f"{counts['rows']} rows hold {len(rules)} rules", partition=key,
+                    name, not broken, said or f"{counts['rows']} rows hold {len(rules)} rules", partition=key,
                     numbers={"rows": counts["rows"], **{f"{r.column}.{r.name}": n for r, n in broken}},
                     evidence=evidence,
                 )
             )  # fmt: skip
         return findings
 
-    severity: Severity = "error" if hard else "warn"
-    return Check(
-        name, "DQ001", f"No row breaks the {len(rules)} declared column rules.", judge, severity, blocking=hard
-    )
+    words = f"No row breaks the {len(rules)} declared column rules of severity {severity}."
+    return Check(name, "DQ001", words, judge, severity, blocking=severity == ERROR)
 
 
 def _bad_rows(scope: CheckScope, key: str, rules: Sequence[RowRule]) -> list[dict[str, object]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ml_assets.errors import WarehouseLockedError
+from ml_assets.graph.judge import judge_asset
 from ml_assets.graph.run import run_graph
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.names import TableName
@@ -82,3 +84,39 @@ def test_a_fault_of_ours_fails_its_asset_alone(
     report = run_graph(tiny_copy.context(), assets_of(tiny_copy))
     assert "ZeroDivisionError: by our own fault" in report.failures["features.habits"]
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_blocking_check_that_cannot_be_judged_blocks_later_runs_too(
+    tiny_copy: TinyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raises(_scope: Any) -> Any:
+        raise ZeroDivisionError("in a check")
+
+    sales = tiny_copy.graph()[SALES]
+    broken = tuple(
+        replace(check, judge=raises) if check.name == "rows_keep_the_contract" else check for check in sales.checks
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(type(sales), "checks", broken)
+        assert "rows_keep_the_contract" in judge_asset(tiny_copy.context(), sales, [""]).broken
+    with tiny_copy.context().warehouse.committing() as bench:
+        bench.execute("delete from wh.ops.manifest where asset = 'features.habits'")
+    report = run_graph(tiny_copy.context(), [tiny_copy.graph()[HABITS]])
+    assert "could not be judged: in a check" in report.failures["features.habits"]
+    judge_asset(tiny_copy.context(), sales, [""])
+    assert run_graph(tiny_copy.context(), [tiny_copy.graph()[HABITS]]).failures == {}
+
+
+def test_personal_column_of_a_raw_table_is_masked_wherever_it_has_come_to(tiny_copy: TinyProject) -> None:
+    tiny_copy.edit(
+        "orders",
+        "customer_id: {type: integer, nullable: false}",
+        "customer_id: {type: integer, nullable: false, pii: true}",
+    )
+    with tiny_copy.context().warehouse.committing() as bench:
+        bench.execute("update wh.features.habits set spend = -1 where customer_id = 7")
+    habits = tiny_copy.graph()[HABITS]
+    found = judge_asset(tiny_copy.context(), habits, habits.partitions(tiny_copy.context().now)).findings
+    rows = [row for finding in found if finding.check == "rows_keep_the_contract" for row in finding.evidence]
+    assert {row["customer_id"] for row in rows} == {"(personal data)"}
+    assert {row["spend"] for row in rows} == {-1}

@@ -125,19 +125,18 @@ def test_contract_finds_the_bad_row_only(
     assert str(broken.evidence[0]["rule"]).startswith("v.")
 
 
-def test_contract_of_warnings_alone_fails_as_a_warning_and_beside_errors_is_only_told(tmp_path: Path) -> None:
+def test_softer_rules_are_a_check_of_their_own_that_warns_and_blocks_nobody(tmp_path: Path) -> None:
     soft, hard = ColumnSpec(type="integer", min=0, severity="warn"), ColumnSpec(type="integer", min=0)
-    (alone,), (beside,) = column_checks({"a": soft}), column_checks({"a": soft, "b": hard})
+    (alone,), (strict, beside) = column_checks({"a": soft}), column_checks({"a": soft, "b": hard})
     columns = {"a": "bigint", "b": "bigint"}
 
-    warned = judged(tmp_path / "1", alone, [(-1, 0)], columns)
-    told = judged(tmp_path / "2", beside, [(-1, 0)], columns)
-    failed = judged(tmp_path / "3", beside, [(0, -1)], columns)
-
-    assert (warned.status, alone.severity, alone.blocking) == ("failed", "warn", False)
-    assert (told.status, beside.severity, beside.blocking) == ("passed", "error", True)
-    assert "a: 1 rows not at least 0" in told.summary
-    assert failed.status == "failed"
+    assert (alone.name, alone.severity, alone.blocking) == (beside.name, "warn", False)
+    assert (strict.name, strict.severity, strict.blocking) == ("rows_keep_the_contract", "error", True)
+    for number, check in enumerate((alone, beside)):
+        warned = judged(tmp_path / f"soft{number}", check, [(-1, 0)], columns)
+        assert (warned.status, warned.summary) == ("failed", "a: 1 rows not at least 0")
+    assert judged(tmp_path / "strict1", strict, [(-1, 0)], columns).status == "passed"
+    assert judged(tmp_path / "strict2", strict, [(0, -1)], columns).status == "failed"
 
 
 def test_contract_is_judged_for_each_asked_snapshot(tmp_path: Path) -> None:
