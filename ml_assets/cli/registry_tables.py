@@ -141,3 +141,34 @@ def print_drill(found: dict[str, Any]) -> None:
         f"exactly (loaded and answered in {found['load_and_answer_seconds'] * 1000:.0f} ms), alias moved and moved back in "
         f"{found['move_seconds'] * 1000:.0f} ms. Nothing was changed.", soft_wrap=True,
     )  # fmt: skip
+
+
+def print_replay(found: dict[str, Any]) -> None:
+    """What a replay compared, and what is not as it was."""
+    console = _console()
+    console.print(f"[{'green' if found['equal'] else 'red'}]{escape(found['sentence'])}[/]", soft_wrap=True)
+    table = _table("file", "", "SHA-256 then", "now", "first difference")
+    for file in found["files"]:
+        then, now = (file[name][:12] if file[name] else "-" for name in ("then", "now"))
+        table.add_row(file["name"], file["state"], then, now, escape(file["where"] or ""))
+    console.print(table)
+    answers = _table("answers to", "rows", "differ", "by at most")
+    for one in found["predictions"]:
+        answers.add_row(
+            f"archived rows, {one['estimator']}", str(one["rows"]), str(one["differing"]), _number(one["largest"])
+        )
+    if (golden := found["golden"]) is not None:
+        answers.add_row("golden rows", str(golden["rows"]), str(golden["differing"]), _number(golden["largest"]))
+    console.print(answers)
+    if found["golden_reason"]:
+        console.print(f"golden rows: {escape(found['golden_reason'])}", soft_wrap=True)
+    causes = _table("not as it was", "then", "now", "may explain a difference")
+    for cause in found["causes"]:
+        explains = "yes" if cause["explains"] else "no"
+        causes.add_row(
+            escape(f"{cause['kind']}: {cause['name']}"),
+            *(escape(cause[name] or "-") for name in ("then", "now")),
+            explains,
+        )
+    if found["causes"]:
+        console.print(causes)
