@@ -190,7 +190,7 @@ def print_runs(found: dict[str, Any]) -> None:
     table = _table("run", "trained", "data", *metrics, *differing, "seconds", "gate", "aliases")
     for run in found["runs"]:
         table.add_row(
-            f"{run['model']}@{run['version']}", f"{run['trained_at']:%Y-%m-%d %H:%M}", (run["training_content"] or "-")[:8],
+            f"{run['model']}@{run['version']}", f"{run['trained_at']:%Y-%m-%d %H:%M}", (run["training_content"] or "-").rpartition(":")[2][:8],
             *(_measured(run["metrics"].get(name)) for name in metrics),
             *(escape(run["parameters"].get(name, "-")) for name in differing), _number(run["timings"].get("whole")),
             f"[{_COLOURS.get(run['gate'], 'yellow')}]{run['gate']}[/]", ", ".join(run["aliases"]),

@@ -81,7 +81,7 @@ def export_runs(context: RunContext, spec: ModelSpec, uri: str | None, experimen
     with _told_in_our_words(target):
         exporter = _Exporter(context, spec, target, name)
         done = tuple(exporter.export(run) for run in reversed(runs))
-    return Export(spec.name, target, name, done)
+    return Export(spec.name, _without_credentials(target), name, done)
 
 
 def _require_client() -> None:
@@ -106,9 +106,16 @@ def _told_in_our_words(uri: str) -> Iterator[None]:
         yield
     except MlflowException as problem:
         raise RegistryError(
-            "MLflow refused, or was not to be reached", place=uri, expected="a server that takes runs", got=problem.message,
+            "MLflow refused, or was not to be reached", place=_without_credentials(uri), expected="a server that takes runs", got=problem.message,
             remedy="see that it runs at this address; exporting again adds what is missing",
         ) from problem  # fmt: skip
+
+
+def _without_credentials(uri: str) -> str:
+    """An address that may be shown: whatever stands before an `@` of its host is left out."""
+    scheme, slashes, rest = uri.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _artefacts_beside(uri: str) -> str | None:

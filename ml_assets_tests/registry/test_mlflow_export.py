@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -174,8 +175,34 @@ def test_deleted_experiment_is_refused(champions: World, uri: str) -> None:
 
 def test_server_that_is_not_there_is_told(champions: World, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(RegistryError, match="was not to be reached"):
-        exported(champions, "http://127.0.0.1:9")
+    with pytest.raises(RegistryError, match="was not to be reached") as caught:
+        exported(champions, "http://ann:secret@127.0.0.1:9")
+    assert caught.value.place == "http://127.0.0.1:9"
+
+
+def test_names_and_values_that_a_server_refuses_are_made_fit_and_undefined_metrics_left_out(
+    uri: str, tmp_path: Path
+) -> None:
+    world = World.trained(tmp_path)
+    with world.lab.warehouse.committing() as bench:
+        columns = "version, estimator, part, snapshot, metric, value"
+        for metric, value in (("lift@10%", 2.5), ("undefined", None), ("infinite", float("inf"))):
+            bench.execute(
+                f"insert into wh.evaluation.again ({columns}) values (1, 'candidate', 'test', null, ?, ?)",
+                [metric, value],
+            )
+        manifest = json.loads(bench.value("select manifest from wh.models.again"))
+        manifest["estimator"]["parameters"] = {f"p{number}": number for number in range(150)} | {
+            "long: name": "x" * 7000
+        }
+        bench.execute("update wh.models.again set manifest = ?", [json.dumps(manifest)])
+    exported(world, uri)
+    [there] = runs_there(uri)
+
+    assert there.data.metrics["test.lift_10_"] == 2.5
+    assert not {"test.undefined", "test.infinite", "test.lift_10_.low"} & set(there.data.metrics)
+    assert there.data.params["parameters.p149"] == "149"
+    assert there.data.params["parameters.long_ name"] == "x" * 5999 + "…"
 
 
 def test_real_server_takes_every_version_once(champions: World, server: str) -> None:
