@@ -148,4 +148,18 @@ def ui(project: Path | None, host: str, port: int) -> None:
     ui_command(project, host, port)
 
 
+@main.command()
+@click.argument("reference", metavar="NAME@VERSION")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def replay(project: Path | None, reference: str, as_json: bool) -> None:
+    """Train a version again from its manifest and archived rows, and compare every byte and answer. Writes nothing.
+
+    Exit codes: 0 equal, 1 different (the likely causes are named), 2 could not be done.
+    """
+    from ml_assets.cli.replaying import replay_command
+
+    sys.exit(replay_command(project, reference, as_json=as_json))
+
+
 registry.add_to(main)

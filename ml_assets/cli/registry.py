@@ -36,6 +36,32 @@ def _run(function: str, project: Path | None, **options: Any) -> None:
     sys.exit(getattr(registering, function)(project, **options))
 
 
+@registry.command()
+@click.argument("name")
+@_as_json
+@click.pass_obj
+def runs(project: Path | None, name: str, as_json: bool) -> None:
+    """Every training run of a model, newest first: what differs in parameters, metrics, time, data, verdict."""
+    from ml_assets.cli.tracking import runs_command
+
+    sys.exit(runs_command(project, name, as_json=as_json))
+
+
+@registry.command(name="export-mlflow")
+@click.argument("name")
+@click.option("--tracking-uri", metavar="URI", help="Of the MLflow server; default MLFLOW_TRACKING_URI.")
+@click.option("--experiment", metavar="NAME", help="Experiment on the server; default the model's name.")
+@_as_json
+@click.pass_obj
+def export_mlflow(
+    project: Path | None, name: str, tracking_uri: str | None, experiment: str | None, as_json: bool
+) -> None:
+    """Copy every training run to an MLflow server (extra `mlflow`); those that are there are not copied twice."""
+    from ml_assets.cli.tracking import export_command
+
+    sys.exit(export_command(project, name, tracking_uri, experiment, as_json=as_json))
+
+
 @registry.command(name="list")
 @click.argument("name", required=False)
 @_as_json

@@ -141,3 +141,82 @@ def print_drill(found: dict[str, Any]) -> None:
         f"exactly (loaded and answered in {found['load_and_answer_seconds'] * 1000:.0f} ms), alias moved and moved back in "
         f"{found['move_seconds'] * 1000:.0f} ms. Nothing was changed.", soft_wrap=True,
     )  # fmt: skip
+
+
+def print_replay(found: dict[str, Any]) -> None:
+    """What a replay compared, and what is not as it was."""
+    console = _console()
+    console.print(f"[{'green' if found['equal'] else 'red'}]{escape(found['sentence'])}[/]", soft_wrap=True)
+    table = _table("file", "", "SHA-256 then", "now", "first difference")
+    for file in found["files"]:
+        then, now = (file[name][:12] if file[name] else "-" for name in ("then", "now"))
+        table.add_row(file["name"], file["state"], then, now, escape(file["where"] or ""))
+    console.print(table)
+    answers = _table("answers to", "rows", "differ", "by at most")
+    for one in found["predictions"]:
+        answers.add_row(
+            f"archived rows, {one['estimator']}", str(one["rows"]), str(one["differing"]), _number(one["largest"])
+        )
+    if (golden := found["golden"]) is not None:
+        answers.add_row("golden rows", str(golden["rows"]), str(golden["differing"]), _number(golden["largest"]))
+    console.print(answers)
+    if found["golden_reason"]:
+        console.print(f"golden rows: {escape(found['golden_reason'])}", soft_wrap=True)
+    causes = _table("not as it was", "then", "now", "may explain a difference")
+    for cause in found["causes"]:
+        explains = "yes" if cause["explains"] else "no"
+        causes.add_row(
+            escape(f"{cause['kind']}: {cause['name']}"),
+            *(escape(cause[name] or "-") for name in ("then", "now")),
+            explains,
+        )
+    if found["causes"]:
+        console.print(causes)
+
+
+# Of the many metrics, those a person looks for first; the others are in `show` and `--json`.
+_FIRST_METRICS = ("roc_auc", "log_loss", "f1_macro", "mae", "rmse", "ndcg_at_10", "map_at_10")
+_MOST_METRICS = 2
+
+
+def print_runs(found: dict[str, Any]) -> None:
+    """One line a training run; parameters that all have in common in one line below."""
+    console, differing = _console(), found["parameters_that_differ"]
+    if not found["runs"]:
+        console.print(f"{found['model']} has not been trained yet: ml-assets run models.{found['model']}")
+        return
+    measured = {name for run in found["runs"] for name in run["metrics"]}
+    metrics = sorted(measured, key=lambda name: (_place(name), name))[:_MOST_METRICS]
+    table = _table("run", "trained", "data", *metrics, *differing, "seconds", "gate", "aliases")
+    for run in found["runs"]:
+        table.add_row(
+            f"{run['model']}@{run['version']}", f"{run['trained_at']:%Y-%m-%d %H:%M}", (run["training_content"] or "-").rpartition(":")[2][:8],
+            *(_measured(run["metrics"].get(name)) for name in metrics),
+            *(escape(run["parameters"].get(name, "-")) for name in differing), _number(run["timings"].get("whole")),
+            f"[{_COLOURS.get(run['gate'], 'yellow')}]{run['gate']}[/]", ", ".join(run["aliases"]),
+        )  # fmt: skip
+    console.print(table)
+    common = ", ".join(f"{name}={value}" for name, value in found["parameters_in_common"].items())
+    console.print(f"[bold]in common[/]: {escape(common)}", soft_wrap=True)
+
+
+def _place(metric: str) -> int:
+    return _FIRST_METRICS.index(metric) if metric in _FIRST_METRICS else len(_FIRST_METRICS)
+
+
+def _measured(metric: dict[str, float | None] | None) -> str:
+    if metric is None:
+        return "-"
+    between = "" if metric["low"] is None else f" \\[{_number(metric['low'])}, {_number(metric['high'])}]"
+    return _number(metric["value"]) + between
+
+
+def print_export(found: dict[str, Any]) -> None:
+    """Where each version is on the server."""
+    console = _console()
+    console.print(f"experiment {escape(found['experiment'])} at {escape(found['tracking_uri'])}", soft_wrap=True)
+    table = _table("version", "run", "", "registered as", "")
+    for run in found["runs"]:
+        name = f"{found['model']}@{run['version']}"
+        table.add_row(name, run["run_id"], run["state"], run["registered"] or "-", escape(run["reason"]))
+    console.print(table)

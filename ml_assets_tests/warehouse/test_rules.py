@@ -134,7 +134,7 @@ def test_softer_rules_are_a_check_of_their_own_that_warns_and_blocks_nobody(tmp_
     assert (strict.name, strict.severity, strict.blocking) == ("rows_keep_the_contract", "error", True)
     for number, check in enumerate((alone, beside)):
         warned = judged(tmp_path / f"soft{number}", check, [(-1, 0)], columns)
-        assert (warned.status, warned.summary) == ("failed", "a: 1 rows not at least 0")
+        assert (warned.status, warned.summary) == ("failed", "a: 1 rows not at least 0.0")
     assert judged(tmp_path / "strict1", strict, [(-1, 0)], columns).status == "passed"
     assert judged(tmp_path / "strict2", strict, [(0, -1)], columns).status == "failed"
 
