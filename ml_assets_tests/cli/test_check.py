@@ -160,7 +160,7 @@ class TestPlaces:
             ("update wh.ops.files set status = 'refused', reason = 'x' where file like '2024-01-01%'", "raw.orders", "IN002", "orders", "files:"),
             ("update wh.features.habits set spend = -1", "features.habits", "DQ001", "habits", "spend:"),
             ("update wh.features.habits set spend = spend + 1", "features.habits", "LK001", "habits", "sql:"),
-            ("update wh.models.again__champion set passed = false", "models.again__champion", "GT001", "again", "gate:"),
+            ("update wh.ops.verdicts set passed = false", "models.again__champion", "GT001", "again", "gate:"),
             ("update wh.training.again set part = 'train'", "training.again", "TR001", "again", "split:"),
             ("update wh.scores.again set score = 2", "scores.again", "SC001", "scores", "model:"),
         ],
