@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ml_assets.errors import RegistryError
-from ml_assets.registry.book import Action, ActionKind, Hashes, actions, store_action, verdicts
+from ml_assets.registry.book import Action, ActionKind, Hashes, actions, same_person, store_action, verdicts
 from ml_assets.registry.card import write_card
 from ml_assets.registry.champion import ChampionAsset
 from ml_assets.registry.checks import record_champion_checks
@@ -203,11 +203,6 @@ class Registrar:
     def _write_card(self, version: int) -> None:
         with self.context.warehouse.reading() as bench:
             write_card(bench, self.context.home.reports, self.asset.spec, version)
-
-
-def same_person(name: str) -> str:
-    """A name as it is compared with others: without regard to case and outer blanks."""
-    return " ".join(name.split()).casefold()
 
 
 def valid_approvals(given: list[Action], hashes: Hashes) -> list[Action]:

@@ -149,3 +149,8 @@ def _read(bench: Workbench, name: str, columns: str, model: str, version: int | 
         return []
     which, values = ("", [model]) if version is None else ("and version = ?", [model, version])
     return bench.rows(f"select {columns} from wh.ops.{name} where model = ? {which} order by rowid", values)
+
+
+def same_person(name: str) -> str:
+    """A name as it is compared with others: without regard to case and outer blanks."""
+    return " ".join(name.split()).casefold()

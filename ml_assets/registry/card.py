@@ -9,8 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ml_assets.registry.book import actions, verdicts
-from ml_assets.registry.card_text import NOT_STATED, CardText, number
+from ml_assets.registry.book import actions, same_person, verdicts
+from ml_assets.registry.card_analyses import analyses, in_catalogue_order
+from ml_assets.registry.card_text import NOT_STATED, CardText, in_brackets, number
+from ml_assets.registry.changes import written
 from ml_assets.registry.facts import GateFacts, evaluation_tables, read_facts
 from ml_assets.registry.release_notes import release_notes
 from ml_assets.specs.models import ModelSpec
@@ -51,15 +53,15 @@ def render_card(bench: Workbench, spec: ModelSpec, version: int) -> str:
     _details(card, spec, loaded)
     _intended_use(card, spec)
     _factors(card, spec, facts)
-    _metrics(card, spec, facts)
+    _metrics(card, spec, loaded, facts)
     _evaluation_data(card, bench, spec, version)
     _training_data(card, spec, loaded)
-    _analyses(card, spec, facts)
+    analyses(card, spec, facts)
     card.section("Ethical considerations")
     card.say(spec.card.ethical or NOT_STATED)
     card.section("Caveats and recommendations")
     card.say(spec.card.limitations or NOT_STATED)
-    _gate(card, bench, spec, version)
+    _gate(card, bench, spec, loaded)
     champion = given[-1].champion if given else None
     release_notes(card, bench, loaded, champion, facts)
     return card.text()
@@ -76,7 +78,7 @@ def _details(card: CardText, spec: ModelSpec, version: ModelVersion) -> None:
         ("Contact", spec.card.contact or NOT_STATED),
         ("Task", f"{manifest.get('task', spec.task)} {known}"),
         ("Trained at", f"{manifest.get('trained_at', NOT_STATED)} {known}"),
-        ("Trained by", f"{manifest.get('trained_by') or NOT_STATED}"),
+        ("Trained by", f"{manifest.get('trained_by') or NOT_STATED} {known}"),
         ("Package", f"`{version.package_sha256}` {card.source(f'{place}, package_sha256')}"),
         ("Estimator", f"{_said(manifest.get('estimator'))} {known}"),
         ("Packages", f"{_said(manifest.get('packages'))} {known}"),
@@ -90,7 +92,8 @@ def _said(data: Any) -> str:
     parts = []
     for name, value in sorted(data.items()):
         if value not in (None, {}, [], ""):
-            parts.append(f"{name}: ({_said(value)})" if isinstance(value, dict) else f"{name}={value}")
+            shown = written(value)
+            parts.append(f"{name}: ({_said(value)})" if isinstance(value, dict) else f"{name}={shown}")
     return ", ".join(parts)
 
 
@@ -111,12 +114,15 @@ def _factors(card: CardText, spec: ModelSpec, facts: GateFacts) -> None:
         if names:
             card.item(f"**{title}:** {', '.join(names)} {card.source(str(tables[short]))}")
         else:
-            card.item(f"**{title}:** none measured ({facts.absent.get(short, 'none declared')})")
+            card.item(f"**{title}:** none ({facts.absent.get(short, 'none declared')})")
 
 
-def _metrics(card: CardText, spec: ModelSpec, facts: GateFacts) -> None:
+def _metrics(card: CardText, spec: ModelSpec, version: ModelVersion, facts: GateFacts) -> None:
     card.section("Metrics")
-    names = sorted({metric for estimator, part, metric in facts.metrics if (estimator, part) == ("candidate", "test")})
+    threshold = version.manifest.get("facts", {}).get("threshold")
+    known = card.source(f"models.{spec.name}, version {version.version}, manifest")
+    measured = {metric for estimator, part, metric in facts.metrics if (estimator, part) == ("candidate", "test")}
+    names = in_catalogue_order(spec.task, measured)
     if not names:
         card.say(f"None was measured: {facts.absent.get('metrics', 'no metric of the test part is stored')}.")
         return
@@ -126,7 +132,12 @@ def _metrics(card: CardText, spec: ModelSpec, facts: GateFacts) -> None:
         source = card.source(f"evaluation.{spec.name}, version {facts.version}, part test, metric {metric}")
         cells = [_with_interval(facts, estimator, metric) for estimator in others]
         rows.append([metric, *(f"{cell} {source}" for cell in cells)])
-    card.say("On the test part as a whole; brackets hold 95 % intervals.")
+    at = (
+        ""
+        if threshold is None
+        else f" A row is selected at a score of at least {number(threshold['value'])} {known} ({threshold['source']})."
+    )
+    card.say(f"On the test part as a whole; brackets hold 95 % intervals.{at}")
     card.table(["metric", *others], rows)
 
 
@@ -134,8 +145,7 @@ def _with_interval(facts: GateFacts, estimator: str, metric: str) -> str:
     found = facts.metrics.get((estimator, "test", metric))
     if found is None or found.value is None:
         return "not defined"
-    interval = "" if found.low is None or found.high is None else f" [{number(found.low)}, {number(found.high)}]"
-    return number(found.value) + interval
+    return number(found.value) + in_brackets(found.low, found.high)
 
 
 def _evaluation_data(card: CardText, bench: Workbench, spec: ModelSpec, version: int) -> None:
@@ -144,7 +154,7 @@ def _evaluation_data(card: CardText, bench: Workbench, spec: ModelSpec, version:
     rows = (
         bench.rows(
             f"select part, max(rows), max(positives), min(snapshot), max(snapshot), count(distinct snapshot) from {table.quoted} "
-            "where version = ? and estimator = 'candidate' group by part order by part",
+            "where version = ? and estimator = 'candidate' group by part order by list_position(['train', 'validation', 'test'], part)",
             [version],
         )
         if bench.has_table(table)
@@ -156,17 +166,18 @@ def _evaluation_data(card: CardText, bench: Workbench, spec: ModelSpec, version:
     source = card.source(f"{table}, version {version}, estimator candidate, columns rows, positives and snapshot")
     card.table(
         ["part", "rows", "positives", "snapshots"],
-        [[part, f"{count} {source}", f"{_or_none(positives)} {source}", f"{_span(first, last, number_of)} {source}"]
+        [[part, f"{count} {source}", _counted(positives, source), _span(first, last, number_of, source)]
          for part, count, positives, first, last, number_of in rows],
     )  # fmt: skip
 
 
-def _or_none(value: object) -> str:
-    return "not applicable" if value is None else str(value)
+def _counted(value: int | None, source: str) -> str:
+    return "not applicable" if value is None else f"{value} {source}"
 
 
-def _span(first: datetime | None, last: datetime | None, count: int) -> str:
-    return "as a whole" if first is None or last is None else f"{count}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+def _span(first: datetime | None, last: datetime | None, count: int, source: str) -> str:
+    whole = first is None or last is None
+    return "measured as a whole" if whole else f"{count}, {first:%Y-%m-%d} to {last:%Y-%m-%d} {source}"
 
 
 def _training_data(card: CardText, spec: ModelSpec, version: ModelVersion) -> None:
@@ -186,39 +197,8 @@ def _training_data(card: CardText, spec: ModelSpec, version: ModelVersion) -> No
     ])  # fmt: skip
 
 
-def _analyses(card: CardText, spec: ModelSpec, facts: GateFacts) -> None:
-    card.section("Quantitative analyses")
-    tables = evaluation_tables(spec.name)
-    if facts.comparisons:
-        rows = []
-        for (other, metric), paired in sorted(facts.comparisons.items()):
-            source = card.source(f"{tables['comparisons']}, version {facts.version}, other {other}, metric {metric}")
-            interval = f"[{number(paired.low)}, {number(paired.high)}]"
-            rows.append([other, metric, f"{number(paired.difference)} {interval} {source}", paired.sentence])
-        card.table(["against", "metric", "difference, positive is better", "in words"], rows)
-    if facts.slices:
-        rows = []
-        for row in sorted(facts.slices, key=lambda row: (row.kind, row.slice, row.metric)):
-            source = card.source(f"{tables['slices']}, version {facts.version}, slice {row.slice}, metric {row.metric}")
-            rows.append([f"{row.slice} ({row.kind})", row.metric, f"{number(row.value)} {source}", row.verdict])
-        card.table(["slice", "metric", "value", "verdict"], rows)
-    if facts.fairness:
-        rows = []
-        for gap in sorted(facts.fairness, key=lambda gap: (gap.column, gap.measure)):
-            source = card.source(
-                f"{tables['fairness']}, version {facts.version}, column {gap.column}, measure {gap.measure}"
-            )
-            rows.append([gap.column, gap.measure, f"{number(gap.value)} {source}", gap.reason or ""])
-        card.table(["sensitive column", "measure", "gap over all groups", "remark"], rows)
-    for name, fact in sorted(facts.facts.items()):
-        source = card.source(f"{tables['facts']}, version {facts.version}, fact {name}")
-        card.item(f"{name}: {number(fact.value)} {source}" + (f" ({fact.text})" if fact.text else ""))
-    for short in ("comparisons", "slices", "fairness", "facts"):
-        if short in facts.absent:
-            card.item(f"{short}: not measured ({facts.absent[short]})")
-
-
-def _gate(card: CardText, bench: Workbench, spec: ModelSpec, version: int) -> None:
+def _gate(card: CardText, bench: Workbench, spec: ModelSpec, loaded: ModelVersion) -> None:
+    version = loaded.version
     card.section("Verdict of the gate")
     given = verdicts(bench, spec.name, version)
     if not given:
@@ -232,8 +212,8 @@ def _gate(card: CardText, bench: Workbench, spec: ModelSpec, version: int) -> No
     if last.rules:
         card.table(
             ["rule", "value", "bound", "status", "reason"],
-            [[rule.rule, f"{number(rule.value)} {source}", f"{number(rule.bound)} {source}", rule.status.replace("_", " "), rule.reason]
-             for rule in last.rules],
+            [[rule.rule, *("-" if value is None else f"{number(value)} {source}" for value in (rule.value, rule.bound)),
+              rule.status.replace("_", " "), rule.reason] for rule in last.rules],
         )  # fmt: skip
     for action in actions(bench, spec.name, version):
         if action.action in ("override", "approve"):
@@ -245,4 +225,6 @@ def _gate(card: CardText, bench: Workbench, spec: ModelSpec, version: int) -> No
                 if action.action == "override" or action.hashes == last.hashes
                 else " (void: " + ", ".join(action.hashes.differences(last.hashes)) + " changed)"
             )
-            card.item(f"{action}{void} {of}")
+            trainer = loaded.manifest.get("trained_by") or ""
+            also = " (who trained it too)" if trainer and same_person(trainer) == same_person(action.done_by) else ""
+            card.item(f"{action}{also}{void} {of}")

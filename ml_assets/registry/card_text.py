@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 NOT_STATED = "not stated"
+# Sums of a million terms of size one are off by no more.
+_ROUNDING = 1e-10
 
 
 class CardText:
@@ -46,8 +48,17 @@ class CardText:
 
 
 def number(value: float | None) -> str:
-    """Up to six significant digits."""
-    return "none" if value is None else f"{value:.6g}"
+    """Up to six significant digits, without an exponent for sizes that people write out; noise of rounding is 0."""
+    if value is None:
+        return "not defined"
+    if abs(value) < _ROUNDING:
+        return "0"
+    return f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
+
+
+def in_brackets(low: float | None, high: float | None) -> str:
+    """An interval behind its value; empty where it is not known."""
+    return "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ml_assets.registry.book import Hashes, actions, store_verdict
 from ml_assets.registry.card import write_card
 from ml_assets.registry.checks import champion_checks
-from ml_assets.registry.facts import evaluation_tables, read_facts, refuse_unknown_names, undocumented
+from ml_assets.registry.facts import CLOCKED, evaluation_tables, read_facts, refuse_unknown_names, undocumented
 from ml_assets.registry.gate import Verdict, judge
 from ml_assets.registry.golden import GoldenRows, sample_golden, store_golden
 from ml_assets.specs.models import ModelSpec
@@ -67,10 +67,16 @@ class ChampionAsset(ComputedTable):
         found = whole_inputs(bench, self.deps)
         return {key: read | self._beside(bench) for key, read in found.items()}
 
-    def _beside(self, bench: Workbench) -> dict[str, str]:
+    def _beside(self, bench: Workbench, *, clocked: bool = True) -> dict[str, str]:
         """Contents of the evaluation's further tables, which have no manifest rows of their own."""
-        tables = [table for short, table in evaluation_tables(self.spec.name).items() if short != "metrics"]
-        return {str(table): relation_content(bench, table.quoted)[1] for table in tables if bench.has_table(table)}
+        found = {}
+        for short, table in evaluation_tables(self.spec.name).items():
+            if short == "metrics" or not bench.has_table(table):
+                continue
+            timeless = short == "facts" and not clocked
+            rows = f"(select * from {table.quoted} where fact <> '{CLOCKED}')" if timeless else table.quoted
+            found[str(table)] = relation_content(bench, rows)[1]
+        return found
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         version = load_version(bench, self.spec.name)
@@ -89,6 +95,8 @@ class ChampionAsset(ComputedTable):
             [number, version.package_sha256, verdict.passed, verdict.reasons, rules, naive_utc(context.now)],
         )
         read = self.inputs(bench, context, partitions)[UNPARTITIONED]
+        # Approvals and rollbacks stand when the very same evaluation is made again, though a clock never says the same twice.
+        read |= self._beside(bench, clocked=False)
         evaluated = fingerprint({name: content for name, content in read.items() if name.startswith("evaluation.")})
         hashes = Hashes(version.package_sha256, version.manifest["training_set"]["content"], self.logic, evaluated)
         before = champion if champion != number else champion_before(bench, self.spec.name, number)

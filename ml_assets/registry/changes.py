@@ -38,7 +38,8 @@ def described(version: ModelVersion) -> dict[Section, dict[str, str]]:
     manifest = version.manifest
     training = dict(manifest.get("training_set", {}))
     inputs = training.pop("inputs", {})
-    training.pop("batch", None)
+    for name in ("batch", "archive"):
+        training.pop(name, None)
     code = {name: manifest[name] for name in _CODE if name in manifest} | {
         "training_set": {"logic": training.pop("logic", None)}
     }
@@ -73,4 +74,9 @@ def flattened(data: Any, path: str = "") -> dict[str, str]:
         return found
     if isinstance(data, list | tuple):
         return flattened(dict(enumerate(data)), path)
-    return {} if data is None else {path: str(data)}
+    return {} if data is None else {path: written(data)}
+
+
+def written(value: Any) -> str:
+    """A value as a declaration writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

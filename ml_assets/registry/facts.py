@@ -15,6 +15,8 @@ from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
 
 SIBLINGS = ("comparisons", "slices", "fairness", "facts")
+# A fact that another measurement of the very same version may change: a clock decided.
+CLOCKED = "prediction_us"
 
 
 class Metric(NamedTuple):
@@ -44,6 +46,9 @@ class SliceValue(NamedTuple):
     rows: int | None
     verdict: str
     reason: str | None
+    low: float | None = None
+    high: float | None = None
+    overall: float | None = None
 
 
 class Gap(NamedTuple):
@@ -53,6 +58,8 @@ class Gap(NamedTuple):
     measure: str
     value: float | None
     reason: str | None
+    low: float | None = None
+    high: float | None = None
 
 
 class Fact(NamedTuple):
@@ -66,8 +73,9 @@ class Fact(NamedTuple):
 class GateFacts:
     """Everything the gate may look at. `absent`: table → why nothing of it is known of this version.
 
-    `loss` is the metric that the task calls its loss. `metrics`: (estimator, part, metric) → value; `comparisons`: (other, metric) → paired difference. `champion` is the
-    version that serves now, None while there is none. `undocumented`: what people have not stated.
+    `loss` is the metric that the task calls its loss. `metrics`: (estimator, part, metric) → value; `comparisons`:
+    (other, metric) → paired difference. `champion` is the version that serves now, None while there is none.
+    `undocumented`: what people have not stated.
     """
 
     version: int
@@ -96,7 +104,10 @@ def read_facts(bench: Workbench, spec: ModelSpec, version: int, champion: int | 
         found[short] = _rows_of(bench, table, version)
         if not found[short]:
             absent[short] = (
-                f"{table} has no rows of version {version}" if bench.has_table(table) else f"{table} does not exist"
+                f"{table} does not exist"
+                if not bench.has_table(table)
+                else (_undeclared(spec, short) if found["metrics"] else "")
+                or f"{table} has no rows of version {version}"
             )
     return GateFacts(
         version, champion, LOSS[spec.task],
@@ -105,10 +116,17 @@ def read_facts(bench: Workbench, spec: ModelSpec, version: int, champion: int | 
         {(row["other"], row["metric"]): Comparison(row["difference"], row["low"], row["high"], row["sentence"] or "")
          for row in found["comparisons"]},
         [SliceValue(*(row[name] for name in SliceValue._fields)) for row in found["slices"]],
-        [Gap(row["column_name"], row["measure"], row["value"], row["reason"]) for row in found["fairness"] if row["group_name"] is None],
+        [Gap(row["column_name"], row["measure"], row["value"], row["reason"], row["low"], row["high"]) for row in found["fairness"] if row["group_name"] is None],
         {row["fact"]: Fact(row["value"], row["text"]) for row in found["facts"]},
         undocumented(spec), absent,
     )  # fmt: skip
+
+
+def _undeclared(spec: ModelSpec, short: str) -> str:
+    """Why an evaluation has nothing of a table, where its declaration did not ask for it; empty where it did."""
+    if short == "slices" and not spec.evaluation.slices:
+        return "no slices are declared, and none were found"
+    return "no sensitive columns are declared" if short == "fairness" and not spec.evaluation.sensitive else ""
 
 
 def undocumented(spec: ModelSpec) -> dict[str, tuple[str, ...]]:

@@ -60,7 +60,8 @@ class Verdict:
             for rule in self.rules
             if rule.status != "held"
         ]
-        return "; ".join(broken) or f"all {len(self.rules)} rules held"
+        held = {0: "the gate has no rules", 1: "its only rule held"}
+        return "; ".join(broken) or held.get(len(self.rules), f"all {len(self.rules)} rules held")
 
 
 def judge(facts: GateFacts, gate: GateSpec) -> Verdict:
@@ -164,16 +165,14 @@ def _paired(facts: GateFacts, other: str, metric: str) -> tuple[Comparison | Non
     """The paired difference, or None with the reason why there is none."""
     if "comparisons" in facts.absent:
         return None, facts.absent["comparisons"]
-    found = facts.comparisons.get((other, metric))
-    if found is None:
-        known = sorted(f"{who} by {name}" for who, name in facts.comparisons)
-        return None, f"not compared with {other} by {metric}; compared: {', '.join(known)}"
     compared = facts.facts.get("champion_version")
     if other == "champion" and compared is not None and compared.value != facts.champion:
-        return (
-            None,
-            f"compared with version {compared.value:g}, but champion is version {facts.champion}: evaluate again",
-        )
+        what = f"compared with version {compared.value:g}" if compared.value is not None else compared.text
+        return None, f"{what or 'not compared'}, but champion is version {facts.champion}: evaluate again"
+    found = facts.comparisons.get((other, metric))
+    if found is None:
+        known = sorted({name for who, name in facts.comparisons if who == other})
+        return None, f"not compared with {other} by {metric}; by {', '.join(known) or 'nothing'}"
     return found, ""
 
 
@@ -188,27 +187,35 @@ def _beats(facts: GateFacts, rule: BeatsRule) -> RuleVerdict:
     if paired is None or value is None:
         missing = "interval" if rule.significant else "difference"
         return RuleVerdict(name, value, rule.by, "not_applicable", why or f"the {missing} is not defined", rule.kind)
-    reason = f"better by {_signed(paired.difference)}"
-    if paired.low is not None and paired.high is not None:
-        reason += f", 95 % interval {_signed(paired.low)} to {_signed(paired.high)}"
+    reason = _gained(paired)
     status: Status = "held" if value > rule.by else "failed"
     return RuleVerdict(name, value, rule.by, status, f"{reason}; more than {rule.by:g} asked for", rule.kind)
 
 
-def _signed(value: float | None) -> str:
-    return "?" if value is None else f"{value:+.4g}"
+def _gained(paired: Comparison) -> str:
+    """By how much the candidate is better or worse, with the interval where it is known."""
+    if paired.difference is None:
+        said = "the difference is not defined"
+    elif paired.difference == 0:
+        said = "no difference"
+    else:
+        said = f"{'better' if paired.difference > 0 else 'worse'} by {abs(paired.difference):.4g}"
+    if paired.low is None or paired.high is None:
+        return said
+    return f"{said}, 95 % interval of the gain {paired.low:.4g} to {paired.high:.4g}"
 
 
 def _no_worse(facts: GateFacts, rule: NoWorseThanChampionRule) -> RuleVerdict:
     metric = rule.metric or facts.loss
-    name, bound = f"test {metric} no worse than champion", -rule.tolerance
+    name, bound = f"test {metric} no worse than champion", 0.0 - rule.tolerance
     if why := _without_champion(facts):
         return RuleVerdict(name, None, bound, "held", why, rule.kind)
     paired, why = _paired(facts, "champion", metric)
     if paired is None or paired.difference is None:
         return RuleVerdict(name, None, bound, "not_applicable", why or "the difference is not defined", rule.kind)
     status: Status = "held" if paired.difference >= bound else "failed"
-    reason = f"better by {_signed(paired.difference)}; a loss of {rule.tolerance:g} is accepted"
+    accepted = f"being worse by {rule.tolerance:g} is accepted" if rule.tolerance else "being worse is not accepted"
+    reason = f"{_gained(paired)}; {accepted}"
     return RuleVerdict(name, paired.difference, bound, status, reason, rule.kind)
 
 
@@ -221,15 +228,14 @@ def _slices(facts: GateFacts, rule: SliceFloorRule) -> RuleVerdict:
     if not judged:
         small = next((row.reason for row in rows if row.reason), "too small")
         why = (
-            f"{left_out} slices, none could be judged ({small})"
+            f"none of {left_out} slices could be judged ({small})"
             if rows
             else f"no {rule.slices} slice was measured by {rule.metric}"
         )
         return RuleVerdict(name, None, bound, "not_applicable", facts.absent.get("slices", why), rule.kind)
-    outside = sorted((value, where) for value, where in judged if not _within(value, rule))
-    worst = min(judged) if rule.min is not None else max(judged)
+    outside = sorted((pair for pair in judged if _excess(pair[0], rule) > 0), key=lambda pair: -_excess(pair[0], rule))
+    worst = outside[0] if outside else min(judged) if rule.min is not None else max(judged)
     if outside:
-        worst = outside[0] if rule.min is not None and outside[0][0] < rule.min else outside[-1]
         bound = rule.min if rule.min is not None and worst[0] < rule.min else rule.max
     places = ", ".join(f"{where} {value:.4g}" for value, where in (outside or [worst])[:_NAMED_SLICES])
     said = (
@@ -239,17 +245,18 @@ def _slices(facts: GateFacts, rule: SliceFloorRule) -> RuleVerdict:
     return RuleVerdict(name, worst[0], bound, "failed" if outside else "held", said, rule.kind)
 
 
-def _within(value: float, rule: SliceFloorRule) -> bool:
-    return (rule.min is None or value >= rule.min) and (rule.max is None or value <= rule.max)
+def _excess(value: float, rule: SliceFloorRule) -> float:
+    """By how much a value is outside the bounds; not above zero within them."""
+    below = -math.inf if rule.min is None else rule.min - value
+    return max(below, -math.inf if rule.max is None else value - rule.max)
 
 
 def _calibration(facts: GateFacts, rule: CalibrationRule) -> RuleVerdict:
     name = "expected calibration error"
     found = facts.facts.get("calibration_error")
-    for metric in ("expected_calibration_error", "ece"):
-        measured = facts.metrics.get(("candidate", "test", metric))
-        if (found is None or found.value is None) and measured is not None and measured.value is not None:
-            found = Fact(measured.value, None)
+    measured = facts.metrics.get(("candidate", "test", "calibration_error"))
+    if (found is None or found.value is None) and measured is not None:
+        found = Fact(measured.value, None)
     if found is None or found.value is None:
         return RuleVerdict(name, None, rule.max, "not_applicable", _why_no_fact(facts, "calibration_error"), rule.kind)
     return _bounded(name, rule.kind, found.value, None, rule.max)
@@ -266,6 +273,9 @@ def _fairness(facts: GateFacts, rule: FairnessRule) -> RuleVerdict:
             else facts.absent.get("fairness", f"not measured; measured: {', '.join(known)}")
         )
         return RuleVerdict(name, None, rule.max, "not_applicable", why or "the gap is not defined", rule.kind)
+    if rule.measure.endswith("_ratio"):
+        said = f"; smallest group over largest is {gap.value:.4g}"
+        return _bounded(f"{name}, short of 1", rule.kind, 1 - gap.value, None, rule.max, said)
     return _bounded(name, rule.kind, gap.value, None, rule.max)
 
 
@@ -293,7 +303,8 @@ def _at_most(facts: GateFacts, rule: _Limited) -> RuleVerdict:
     found = facts.facts.get(fact)
     if found is None or found.value is None:
         return RuleVerdict(name, None, rule.max, "not_applicable", _why_no_fact(facts, fact), rule.kind)
-    return _bounded(name, rule.kind, found.value * scale, None, rule.max)
+    said = f"; {found.text}" if found.text and scale == 1.0 else ""
+    return _bounded(name, rule.kind, found.value * scale, None, rule.max, said)
 
 
 def _documentation(facts: GateFacts, rule: DocumentationRule) -> RuleVerdict:

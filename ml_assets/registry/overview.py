@@ -10,6 +10,7 @@ from typing import Any
 from ml_assets.registry.actions import valid_approvals
 from ml_assets.registry.book import Action, actions, verdicts
 from ml_assets.registry.card import card_path
+from ml_assets.registry.card_analyses import in_catalogue_order
 from ml_assets.registry.champion import ChampionAsset
 from ml_assets.registry.changes import SECTIONS, described
 from ml_assets.registry.facts import read_facts
@@ -70,11 +71,10 @@ def _action(action: Action) -> dict[str, Any]:
 
 def _metrics(bench: Workbench, asset: ChampionAsset, version: int) -> dict[str, dict[str, float | None]]:
     facts = read_facts(bench, asset.spec, version, None)
-    return {
-        metric: found._asdict()
-        for (estimator, part, metric), found in sorted(facts.metrics.items())
-        if (estimator, part) == ("candidate", "test")
+    found = {
+        metric: value for (who, part, metric), value in facts.metrics.items() if (who, part) == ("candidate", "test")
     }
+    return {metric: found[metric]._asdict() for metric in in_catalogue_order(asset.spec.task, found)}
 
 
 def compare_versions(bench: Workbench, asset: ChampionAsset, versions: Sequence[int]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ml_assets.errors import MlAssetsError
-from ml_assets.registry.card_text import CardText, number
+from ml_assets.registry.card_analyses import in_catalogue_order
+from ml_assets.registry.card_text import CardText, in_brackets, number
 from ml_assets.registry.changes import SECTIONS, changes_between
 from ml_assets.registry.facts import GateFacts
 from ml_assets.training.versions import ModelVersion, load_version
@@ -58,9 +59,11 @@ def _metrics(card: CardText, bench: Workbench, version: ModelVersion, champion: 
         else []
     )
     rows = []
-    for (estimator, part, metric), found in sorted(facts.metrics.items()):
-        if (estimator, part) != ("candidate", "test"):
-            continue
+    measured = {
+        metric: found for (who, part, metric), found in facts.metrics.items() if (who, part) == ("candidate", "test")
+    }
+    for metric in in_catalogue_order(version.manifest["task"], measured):
+        found = measured[metric]
         marks = [
             card.source(f"{table}, version {which}, part test, metric {metric}")
             for which in (champion, version.version)
@@ -71,7 +74,7 @@ def _metrics(card: CardText, bench: Workbench, version: ModelVersion, champion: 
             source = card.source(
                 f"{table.sibling('comparisons')}, version {version.version}, other champion, metric {metric}"
             )
-            said = f"{number(paired.difference)} [{number(paired.low)}, {number(paired.high)}] {source}"
+            said = f"{number(paired.difference)}{in_brackets(paired.low, paired.high)} {source}"
         rows.append([metric, f"{number(old.get(metric))} {marks[0]}", f"{number(found.value)} {marks[1]}", said])
     if rows:
         card.say("Each version on its own test rows; the paired difference is on the same rows, positive is better.")

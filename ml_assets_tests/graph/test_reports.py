@@ -135,7 +135,12 @@ class TestMarkdown:
 
     def test_models_are_shown_with_their_baselines(self) -> None:
         model = ModelLine(
-            "again", 3, 2, {"constant": {"roc_auc": 0.5}, "candidate": {"roc_auc": 0.75, "brier": None}}, "report.html"
+            "again",
+            "binary",
+            3,
+            2,
+            {"constant": {"roc_auc": 0.5}, "candidate": {"roc_auc": 0.75, "brier": None}},
+            "report.html",
         )
         text = markdown_summary(Verdict(NOW, (outcome("passed"),), models=(model,)), ROOT, ROOT)
         assert "**again** version 3 on its test snapshots (champion is version 2)" in text

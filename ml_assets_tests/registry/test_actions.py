@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,26 @@ class TestApproval:
         with pytest.raises(RegistryError, match="has approved again@1 already"):
             person(world, " ANN ").approve(1)
         assert person(world, "Bob").approve(1).champion == 1
+
+    def test_who_trained_it_cannot_be_both_of_two_and_is_told(self, tmp_path: Path) -> None:
+        world = World(tmp_path, promotion=TWO)
+        world.train()
+        ((trainer,),) = world.lab.rows("select manifest->>'trained_by' from wh.models.again")
+        assert person(world, trainer, "my own work").approve(1).champion is None
+        for name in (trainer, f"  {trainer.upper()} "):
+            with pytest.raises(RegistryError, match="has approved again@1 already"):
+                person(world, name).approve(1)
+        with pytest.raises(RegistryError, match="again@1 is not approved"):
+            person(world, trainer).promote(1)
+        assert pointed(world) is None
+
+        assert person(world, "Somebody Else", "looked at it").approve(1).champion == 1
+        card = (world.lab.home.reports / "again" / "1.card.md").read_text(encoding="utf-8")
+        assert f"**Trained by:** {trainer} [^1]" in card
+        assert re.search(
+            rf"^- approve by {re.escape(trainer)} .*my own work.* \(who trained it too\)", card, re.MULTILINE
+        )
+        assert card.count("(who trained it too)") == 1
 
     def test_a_changed_gate_voids_what_was_approved(self, tmp_path: Path) -> None:
         world = World(tmp_path, promotion=TWO)

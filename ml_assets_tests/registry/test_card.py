@@ -9,7 +9,7 @@ import pytest
 
 from ml_assets.registry.card import render_card
 from ml_assets.specs.gate import CardSpec
-from ml_assets_tests.registry.evaluated import put
+from ml_assets_tests.registry.evaluated import GAP, JUDGED_SLICE, SMALL_SLICE, put
 from ml_assets_tests.registry.people import two_champions
 from ml_assets_tests.training.world import World
 
@@ -30,9 +30,10 @@ def section(card: str, title: str) -> str:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Two champions; everything was measured of the second."""
-    world = two_champions(tmp_path_factory.mktemp("card"))
-    put(world, 2)
+    """Two champions; of the second also slices, groups and other seeds were measured, and some rows are as a larger world has them."""
+    judging = {"slices": [{"columns": ["channel"]}], "sensitive": ("loyal",), "seeds": 1}
+    world = two_champions(tmp_path_factory.mktemp("card"), evaluation=judging)
+    put(world, 2, slices=[JUDGED_SLICE, SMALL_SLICE], fairness=[GAP, [*GAP[:2], "equalized_odds_difference", None, None, None, 0, "not judged: one group"]])  # fmt: skip
     return world
 
 
@@ -74,14 +75,33 @@ def test_every_measured_number_has_its_source(measured: World, title: str) -> No
 
 def test_card_says_what_the_tables_say(measured: World) -> None:
     text = card_of(measured, 2)
-    (auc,) = measured.lab.rows(
-        "select value from wh.evaluation.again where version = 2 and estimator = 'candidate' and part = 'test' and snapshot is null and metric = 'roc_auc'"
+    value, low, high = measured.lab.rows(
+        "select value, low, high from wh.evaluation.again where version = 2 and estimator = 'candidate' and part = 'test' and snapshot is null and metric = 'roc_auc'"
     )[0]
-    assert f"| roc_auc | {auc:.6g} [^" in text
-    assert "| linear | log_loss | 0.02 [0.01, 0.03] [^" in text
-    assert "channel=post (declared) | roc_auc | none" in text
-    assert "train_test_gap: none [^" in text
-    assert "(one class in test)" in text
+    assert f"| roc_auc | {value:.6g} [{low:.6g}, {high:.6g}] [^" in text
+    value, low, high, sentence = measured.lab.rows(
+        "select difference, low, high, sentence from wh.evaluation.again__comparisons where version = 2 and other = 'champion' and metric = 'log_loss'"
+    )[0]
+    assert re.search(rf"^\| champion \| log_loss \| {value:.6g} \[{low:.6g}, {high:.6g}\] \[\^\d+\] \| {re.escape(sentence)} \|$", text, re.MULTILINE)  # fmt: skip
+    ((gap,),) = measured.lab.rows(
+        "select value from wh.evaluation.again__facts where version = 2 and fact = 'train_test_gap'"
+    )
+    assert f"Gap of train and test: {gap:.6g} [^" in text
+
+
+def test_what_was_not_judged_is_said_once_with_its_reason(measured: World) -> None:
+    text = section(card_of(measured, 2), "Quantitative analyses")
+    assert re.search(r"\| channel=web \(declared\) \| roc_auc \| 0\.7 \[0\.6, 0\.8\] \[\^\d+\] \| 0\.75 \[\^\d+\] \| 50 \[\^\d+\] \| no worse \|", text)  # fmt: skip
+    (small,) = re.findall(r".*channel=post.*", text)
+    assert re.fullmatch(r"- Slice channel=post: not judged \(fewer than 30 rows\) \[\^\d+\]", small)
+    assert re.search(r"\| loyal \| demographic_parity_difference \| 0\.15 \[0\.1, 0\.2\] \[\^\d+\] \|", text)
+    assert re.search(r"^- Sensitive column loyal, equalized_odds_difference: not judged \(one group\) \[", text, re.MULTILINE)  # fmt: skip
+    assert re.search(r"^- Share of the gain .*: not known \(not judged: 80 rows of 200", text, re.MULTILINE)
+
+
+def test_no_value_of_a_program_is_in_a_card(measured: World) -> None:
+    for version in (1, 2):
+        assert not re.search(r"\b(None|nan|null|True|False|inf|\d+e-\d+)\b", card_of(measured, version).partition("## Release notes")[0])  # fmt: skip
 
 
 def test_what_people_have_not_stated_is_visible_and_counted(measured: World) -> None:
@@ -95,11 +115,17 @@ def test_what_people_have_not_stated_is_visible_and_counted(measured: World) -> 
     assert section(told, "Ethical considerations").strip() == "Nobody is harmed."
 
 
-def test_unmeasured_tables_are_named(tmp_path: Path) -> None:
-    text = card_of(World.trained(tmp_path), 1)
-    for table in ("comparisons", "slices", "fairness", "facts"):
-        assert f"{table}: not measured (evaluation.again__{table} does not exist)" in text
+def test_what_was_not_asked_for_or_is_gone_is_named(tmp_path: Path) -> None:
+    world = World.trained(tmp_path)
+    text = card_of(world, 1)
+    assert "- slices: not measured (no slices are declared, and none were found)" in text
+    assert "- fairness: not measured (no sensitive columns are declared)" in text
     assert "The first version to be judged" in section(text, "Release notes")
+    for table in ("comparisons", "facts"):
+        world.lab.alter(f"drop table wh.evaluation.again__{table}")
+    text = card_of(world, 1)
+    for table in ("comparisons", "facts"):
+        assert f"- {table}: not measured (evaluation.again__{table} does not exist)" in text
 
 
 def test_release_notes_tell_what_changed_since_the_champion(measured: World) -> None:
@@ -108,8 +134,11 @@ def test_release_notes_tell_what_changed_since_the_champion(measured: World) -> 
     assert re.search(r"Parameters, `max_rounds`: `12` \[\^\d+\] → `5` \[\^\d+\]", notes)
     assert "Data: no change" in notes
     assert "Features: no change" in notes
+    ((gain,),) = measured.lab.rows(
+        "select difference from wh.evaluation.again__comparisons where version = 2 and other = 'champion' and metric = 'log_loss'"
+    )
     assert re.search(
-        r"\| log_loss \| [\d.]+ \[\^\d+\] \| [\d.]+ \[\^\d+\] \| 0\.001 \[-0\.01, 0\.012\] \[\^\d+\] \|", notes
+        rf"\| log_loss \| [\d.]+ \[\^\d+\] \| [\d.]+ \[\^\d+\] \| {gain:.6g} \[[-\d., ]+\] \[\^\d+\] \|", notes
     )
 
 

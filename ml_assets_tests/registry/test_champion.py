@@ -26,7 +26,7 @@ def test_passing_version_becomes_champion_with_its_verdict(tmp_path: Path) -> No
         "select version, passed, reasons, rules from wh.models.again__champion"
     )
 
-    assert (version, passed, reasons) == (1, True, "all 1 rules held")
+    assert (version, passed, reasons) == (1, True, "its only rule held")
     (rule,) = json.loads(rules)
     assert (rule["rule"], rule["status"]) == ("test log loss below constant", "held")
     assert rule["value"] < rule["bound"]

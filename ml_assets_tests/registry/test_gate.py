@@ -67,7 +67,7 @@ def test_gate_without_rules_passes() -> None:
 def test_reasons_name_what_did_not_hold_with_its_numbers() -> None:
     facts = facts_of(0.5, constant=0.6, linear=0.4)
 
-    assert judge(facts, GateSpec(better_than=("constant",))).reasons == "all 1 rules held"
+    assert judge(facts, GateSpec(better_than=("constant",))).reasons == "its only rule held"
     assert (
         judge(facts, GateSpec(better_than=("constant", "linear"))).reasons
         == "test log loss below linear: failed (0.5000 against 0.4000)"
@@ -159,6 +159,25 @@ def test_a_comparison_with_an_earlier_champion_is_not_judged() -> None:
     assert "champion is version 3: evaluate again" in found.reason
 
 
+def test_a_champion_that_could_not_be_compared_with_is_told() -> None:
+    told = {"champion_version": Fact(None, "again@1 needs columns that these rows lack")}
+    others = {("linear", "log_loss"): Comparison(0.1, 0.05, 0.2)}
+    for rule in ({"kind": "beats", "other": "champion"}, {"kind": "no_worse_than_champion"}):
+        found = ruled(rule, comparisons=others, facts=told)
+        assert found.status == "not_applicable"
+        assert found.reason.startswith("again@1 needs columns that these rows lack, but champion is version 1")
+    found = ruled({"kind": "beats", "other": "linear", "metric": "brier"}, comparisons=others)
+    assert (found.status, found.reason) == ("not_applicable", "not compared with linear by brier; by log_loss")
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"),
+    [(0.02, "better by 0.02, 95 % interval of the gain"), (-0.02, "worse by 0.02, 95 % interval of the gain"), (0.0, "no difference, 95 %")],
+)  # fmt: skip
+def test_a_difference_is_told_in_words(difference: float, said: str) -> None:
+    assert beats(difference, -0.1, 0.1).reason.startswith(said)
+
+
 def sliced(*values: tuple[str, str, Loss, str]) -> list[SliceValue]:
     return [
         SliceValue(
@@ -187,7 +206,7 @@ def test_slice_floor_names_the_slices_below_and_passes_over_small_ones() -> None
 def test_slice_floor_without_judged_slices_is_no_pass() -> None:
     assert (
         ruled(FLOOR, slices=sliced(("li", "declared", None, "not judged"))).reason
-        == "1 slices, none could be judged (fewer than 50 rows)"
+        == "none of 1 slices could be judged (fewer than 50 rows)"
     )
     for facts in ({"slices": []}, {"absent": ABSENT}, {"slices": sliced(("x", "found", 0.9, "no worse"))}):
         assert ruled(FLOOR, **facts).status == "not_applicable"
@@ -199,6 +218,7 @@ def test_a_ceiling_for_losses_in_slices_tells_the_worst() -> None:
         rule, slices=sliced(("a", "declared", 0.6, ""), ("b", "declared", 0.9, ""), ("c", "declared", 0.7, ""))
     )
     assert (found.status, found.value, found.bound) == ("failed", 0.9, 0.65)
+    assert found.reason == "2 of 3 slices outside: b 0.9, c 0.7"
 
 
 LIMITED = [
@@ -220,7 +240,7 @@ def test_a_measured_number_stays_at_or_below_its_default_bound(kind: str, fact: 
 
 def test_calibration_is_read_from_the_metric_where_there_is_no_fact() -> None:
     found = ruled(
-        {"kind": "calibration", "max": 0.1}, metrics={("candidate", "test", "expected_calibration_error"): Metric(0.2)}
+        {"kind": "calibration", "max": 0.1}, metrics={("candidate", "test", "calibration_error"): Metric(0.2)}
     )
     assert (found.status, found.value) == ("failed", 0.2)
 
@@ -232,6 +252,14 @@ def test_fairness_judges_the_gap_of_its_column() -> None:
     assert ruled(rule | {"max": 0.2}, fairness=gaps).status == "held"
     assert ruled(rule | {"column": "age"}, fairness=gaps).reason == "one group only"
     assert ruled(rule, absent=ABSENT).status == "not_applicable"
+
+
+def test_a_ratio_of_groups_is_judged_by_what_it_lacks_of_one() -> None:
+    rule = {"kind": "fairness", "measure": "demographic_parity_ratio", "column": "sex", "max": 0.2}
+    for ratio, status in ((1.0, "held"), (0.85, "held"), (0.75, "failed"), (0.1, "failed")):
+        found = ruled(rule, fairness=[Gap("sex", "demographic_parity_ratio", ratio, None)])
+        assert (found.status, found.value) == (status, pytest.approx(1 - ratio))
+    assert "smallest group over largest is 0.1" in found.reason
 
 
 def test_documentation_counts_what_is_not_stated() -> None:
