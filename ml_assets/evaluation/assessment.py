@@ -172,8 +172,8 @@ class _Judged:
     def golden(self) -> tuple[GoldenFeature, ...]:
         if self._lacks("golden", ("binary",)):
             return ()
-        excluded = set(self._spec.exclude)
-        learnt = {name: column for name, column in self._columns.items() if name not in excluded}
+        unlearnt = {*self._spec.exclude, *self._spec.carried}
+        learnt = {name: column for name, column in self._columns.items() if name not in unlearnt}
         return golden_features(self._label, self._score, learnt, self._cluster)
 
     def errors(self, threshold: float, champion: Vector | None) -> Errors | None:

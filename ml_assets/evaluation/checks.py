@@ -116,7 +116,8 @@ def _told_apart_check(spec: ModelSpec) -> Check:
         )  # fmt: skip
         judged = [row for row in rows if row[1] != "not applicable"]
         if not judged:
-            return [CheckFinding(name, "not_applicable", "no baseline could be compared with")]
+            said = rows[0][2] if rows else "no baseline was compared with"
+            return [CheckFinding(name, "not_applicable", said)]
         open_ = [row for row in judged if row[1] != "better"]
         said = " ".join(row[2] for row in open_) or f"better than each of {len(judged)} baselines"
         return [CheckFinding.judged(name, not open_, said, numbers={f"{row[0]}.low": row[3] for row in judged})]
@@ -141,6 +142,15 @@ def _fact_check(
     return Check(name, code, words, judge, severity)
 
 
+def _said(scope: CheckScope, fact: str, otherwise: str) -> str:
+    """Why a fact of the newest version has no value."""
+    table = _sibling(scope, "facts")
+    rows = [] if table is None else scope.bench.rows(
+        f"select text from {table.quoted} where fact = ? and value is null and {_newest(scope)}", [fact]
+    )  # fmt: skip
+    return rows[0][0] if rows else otherwise
+
+
 def _bad_rows_check(
     name: str, code: str, words: str, sibling: str, counted: str, bad: str, columns: Sequence[str]
 ) -> Check:
@@ -154,7 +164,11 @@ def _bad_rows_check(
             else int(scope.bench.value(f"select count(*) from {table.quoted} where {counted} and {_newest(scope)}"))
         )
         if table is None or not rows:
-            return [CheckFinding(name, "not_applicable", f"nothing of {sibling} could be judged")]
+            return [
+                CheckFinding(
+                    name, "not_applicable", _said(scope, f"{sibling}_judged", f"nothing of {sibling} could be judged")
+                )
+            ]
         listed = f"select {', '.join(columns)} from {table.quoted} where {counted} and ({bad}) and {_newest(scope)} order by all"
         found = int(scope.bench.value(f"select count(*) from ({listed})"))
         return [

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ml_assets.errors import shortened
 from ml_assets.evaluation.curves import CostCurve, QuerySpread, ResidualBin, ThresholdPoint
 from ml_assets.evaluation.explanations import DependencePoint
 from ml_assets.evaluation.pictures import in_percent, in_short
 from ml_assets.evaluation.svg import Chart
 
-Points = Sequence[tuple[float, float]]
+_WIDTH = 440
+_MOST_VALUES, _LONGEST_VALUE = 6, 9
 
 
 def precision_recall_picture(curves: Mapping[str, Sequence[ThresholdPoint]], share: float) -> Chart:
@@ -95,11 +97,13 @@ def query_picture(spreads: Mapping[str, QuerySpread]) -> Chart:
 
 def confusion_picture(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Chart:
     """Rows by actual class (down) and predicted class (across); a cell is the fuller the larger its share of the row."""
-    size, left, top = 44, 130, 34
-    chart = Chart("Confusion of classes", width=left + size * len(classes) + 40, height=top + size * len(classes) + 20)
+    left, top, right = 120, 34, 20
+    size = max(44.0, min(96.0, (_WIDTH - left - right) / len(classes)))
+    width = max(_WIDTH, left + size * len(classes) + right)
+    chart = Chart("Confusion of classes", width=width, height=top + size * len(classes) + 14)
     for row, (name, cells) in enumerate(zip(classes, counts, strict=True)):
-        chart.text(left - 8, top + (row + 0.6) * size, name[:18], "tick", "end")
-        chart.text(left + (row + 0.5) * size, top - 8, name[:6], "tick", "middle")
+        chart.text(left - 8, top + (row + 0.5) * size + 4, shortened(name, 16), "tick", "end")
+        chart.text(left + (row + 0.5) * size, top - 10, shortened(name, int(size / 7)), "tick", "middle")
         total = max(sum(cells), 1)
         for column, count in enumerate(cells):
             reach = (size - 4) * (count / total) ** 0.5 / 2
@@ -107,29 +111,47 @@ def confusion_picture(counts: Sequence[Sequence[int]], classes: Sequence[str]) -
             hint = f"{name} taken for {classes[column]}: {count:,} of {total:,}"
             kind = "bar positive" if row == column else "bar negative"
             chart.bar((middle[0] - reach, middle[1] + reach), (middle[0] + reach, middle[1] - reach), kind, hint)
+            chart.text(middle[0], middle[1] + 4, f"{count:,}", "tick", "middle")
     return chart
 
 
-def dependence_picture(points: Sequence[DependencePoint], feature: str, unit: str) -> Chart:
-    """Mean contribution by value of the feature, with the middle 80 % of the rows; missing values as a dot at the right."""
+def dependence_picture(points: Sequence[DependencePoint], feature: str, unit: str, *, named: bool = False) -> Chart:
+    """Mean contribution by value of the feature, with the middle 80 % of the rows; missing values as a dot at the right.
+
+    `named`: the values are categories, which have no order: each is a dot of its own.
+    """
     known = [point for point in points if point.value is not None]
     chart = Chart(f"What {feature} does to the score", height=240)
     low, high = min(point.low for point in points), max(point.high for point in points)
+    room = max(high - low, 1e-9) * 0.06
     order = [float(place) for place in range(len(known))]
-    x, y = chart.scales((-0.5, max(len(known) - 0.5 + (len(points) > len(known)), 0.5)), (low, high + 1e-12))
+    x, y = chart.scales((-0.5, max(len(known) - 0.5 + (len(points) > len(known)), 0.5)), (low - room, high + room))
     chart.y_axis(y, x, unit, _number, 5)
-    step = max(1, -(-len(known) // 6))
-    ticks = [(order[place], known[place].shown) for place in range(0, len(known), step)]
-    chart.x_axis(x, f"{feature}, in equally filled steps", ticks)
-    for bound in ("low", "high"):
-        chart.path(
-            [(x(place), y(getattr(point, bound))) for place, point in zip(order, known, strict=True)], "line constant"
-        )
-    chart.path([(x(place), y(point.contribution)) for place, point in zip(order, known, strict=True)], "line candidate")
+    step = max(1, -(-len(known) // _MOST_VALUES))
+    ticks = [(order[place], shown_value(known[place], named)) for place in range(0, len(known), step)]
+    chart.x_axis(x, feature if named else f"{feature}, in steps of about as many rows", ticks)
+    spans = [((x(place), y(point.low)), (x(place), y(point.high))) for place, point in zip(order, known, strict=True)]
+    means = [(x(place), y(point.contribution)) for place, point in zip(order, known, strict=True)]
+    for bound in spans if named else zip(*spans, strict=True):
+        chart.path(bound, "line constant")
+    if named or len(known) == 1:
+        for at, point in zip(means, known, strict=True):
+            chart.dot(at, "dot candidate", 4, f"{point.shown}: {point.contribution:.3g}, {point.rows:,} rows")
+    elif known:
+        chart.path(means, "line candidate")
     for point in points:
         if point.value is None:
             chart.dot((x(len(known)), y(point.contribution)), "dot linear", 4, f"missing: {point.contribution:.3g}")
     return chart
+
+
+def shown_value(point: DependencePoint, named: bool) -> str:
+    """A value below an axis: whole numbers below a million as they are, others in three significant digits."""
+    if named or point.value is None:
+        return shortened(point.shown, _LONGEST_VALUE)
+    if point.value == round(point.value) and abs(point.value) < 1e6:
+        return f"{point.value:.0f}"
+    return f"{point.value:.3g}"
 
 
 def _number(value: float) -> str:

@@ -152,7 +152,8 @@ class DependencePoint(NamedTuple):
 def dependence(contributions: Contributions, feature: str, *, most: int = 200) -> tuple[DependencePoint, ...]:
     """How the feature's contribution goes with its value, in at most `most` points, by value, missing last.
 
-    Of more values than that each point stands for an equal share of the rows, with their mean value.
+    Of more values than that each point stands for about an equal share of the rows, with their median value; rows of
+    equal value are never divided among points.
     """
     if feature not in contributions.features or most < 2:
         raise MlAssetsError(
@@ -161,10 +162,10 @@ def dependence(contributions: Contributions, feature: str, *, most: int = 200) -
     place = contributions.features.index(feature)
     values, effects = contributions.matrix[:, place], contributions.values[:, place]
     known = np.flatnonzero(~np.isnan(values))
-    distinct, codes = np.unique(values[known], return_inverse=True)
+    distinct, codes, counts = np.unique(values[known], return_inverse=True, return_counts=True)
     if len(distinct) >= most:
-        codes = np.empty(len(known), dtype=np.intp)
-        codes[np.argsort(values[known], kind="stable")] = np.arange(len(known)) * (most - 1) // len(known)
+        middle = np.cumsum(counts) - (counts + 1) // 2
+        codes = np.unique(middle * (most - 1) // len(known), return_inverse=True)[1][codes]
     names = contributions.categories.get(feature)
     parts = [known[codes == code] for code in range(int(codes.max()) + 1)] if len(known) else []
     points = [_point(values[part], effects[part], names) for part in parts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +12,11 @@ import numpy as np
 
 from ml_assets.errors import MlAssetsError
 from ml_assets.evaluation.assessment import Assessment
+from ml_assets.evaluation.bootstrap import Estimate
 from ml_assets.evaluation.golden import split_overlap
-from ml_assets.evaluation.metrics import PRIMARY, measure, metric_info
+from ml_assets.evaluation.metrics import PRIMARY, MetricOptions, measure, metric_info
 from ml_assets.evaluation.scored import MeasuredValue, ScoredRows
+from ml_assets.evaluation.slices import NOT_JUDGED
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.archive import read_archive
 from ml_assets.training.fitting import fit_package
@@ -39,21 +42,41 @@ def facts_of(
 ) -> list[Fact]:  # fmt: skip
     """Every fact of one version, in a fixed order."""
     estimates = found.report.estimates[CANDIDATE]
-    calibration = estimates.get("calibration_error")
+    searched = found.search.found if found.search is not None else ()
+    gaps = [one for one in found.fairness if one.group_name is None]
     return [
         Fact("package_bytes", float(version.manifest["facts"].get("package_bytes", 0)), "bytes of all package files"),
         prediction_time(version, scored),
         train_test_gap(spec.task, values),
-        Fact("calibration_error", calibration.value, calibration.reason or "expected calibration error on the test rows")
-        if calibration is not None
-        else Fact("calibration_error", None, f"not defined for task {spec.task}"),
-        seed_spread(spec, version, scored, home),
+        calibration_error(spec.task, estimates.get("calibration_error")),
+        seed_spread(spec, version, scored, found.options, home),
         golden_share(found),
         overlap(spec, scored),
         Fact("champion_version", found.champion, "the champion that the comparisons are with")
         if found.champion is not None
         else Fact("champion_version", None, found.absent.get("champion", "there was no champion to compare with")),
+        judged("slices", [one.reason for one in (*found.slices, *searched) if one.verdict == NOT_JUDGED],
+               sum(one.verdict != NOT_JUDGED for one in (*found.slices, *searched)), found.absent.get("search") or found.absent.get("slices")),
+        judged("fairness", [one.reason for one in gaps if one.value is None], sum(one.value is not None for one in gaps), found.absent.get("fairness")),
     ]  # fmt: skip
+
+
+def judged(name: str, reasons: Sequence[str | None], count: int, absent: str | None) -> Fact:
+    """How many slices or gaps could be judged; None with the commonest reason where it was none."""
+    if count:
+        return Fact(f"{name}_judged", float(count), f"{name}, of {count + len(reasons)}")
+    known = Counter(reason for reason in reasons if reason)
+    said = absent or (known.most_common(1)[0][0] if known else f"no {name} were found")
+    return Fact(f"{name}_judged", None, said)
+
+
+def calibration_error(task: str, estimate: Estimate | None) -> Fact:
+    """Expected calibration error of the candidate on the test rows."""
+    if estimate is None:
+        return Fact("calibration_error", None, f"not defined for task {task}")
+    if estimate.value is None:
+        return Fact("calibration_error", None, estimate.reason or "not defined on the test rows")
+    return Fact("calibration_error", estimate.value, "expected calibration error on the test rows")
 
 
 def prediction_time(version: ModelVersion, scored: ScoredRows) -> Fact:
@@ -85,7 +108,7 @@ def train_test_gap(task: str, values: Sequence[MeasuredValue]) -> Fact:
     )
 
 
-def seed_spread(spec: ModelSpec, version: ModelVersion, scored: ScoredRows, home: Home) -> Fact:
+def seed_spread(spec: ModelSpec, version: ModelVersion, scored: ScoredRows, options: MetricOptions, home: Home) -> Fact:
     """Largest less smallest primary metric on test of the candidate trained with other seeds, its own among them."""
     if not spec.evaluation.seeds:
         return Fact("seed_spread", None, "not measured: evaluation.seeds is 0")
@@ -94,6 +117,7 @@ def seed_spread(spec: ModelSpec, version: ModelVersion, scored: ScoredRows, home
     except MlAssetsError as problem:
         return Fact("seed_spread", None, problem.subject)
     metric, test, values = PRIMARY[spec.task], scored.parts["test"], []
+    title = metric_info(spec.task, metric).title
     for seed in range(spec.estimator.seed, spec.estimator.seed + spec.evaluation.seeds + 1):
         estimator = spec.estimator.model_copy(update={"seed": seed})
         package, _ = fit_package(
@@ -105,10 +129,10 @@ def seed_spread(spec: ModelSpec, version: ModelVersion, scored: ScoredRows, home
         )
         matrix, _ = package.encoder.encode(scored.table.filter(test))
         label, query = scored.of(test)
-        values.append(measure(spec.task, label, package.predict(matrix), query)[metric])
+        values.append(measure(spec.task, label, package.predict(matrix), query, options)[metric])
     if any(map(math.isnan, values)):
-        return Fact("seed_spread", None, f"{metric} is not defined on the test rows")
-    return Fact("seed_spread", max(values) - min(values), f"{metric} on test over {len(values)} seeds")
+        return Fact("seed_spread", None, f"{title} is not defined on the test rows")
+    return Fact("seed_spread", max(values) - min(values), f"{title} on test over {len(values)} seeds")
 
 
 def _silent(_label: str, _done: int, _total: int) -> None:

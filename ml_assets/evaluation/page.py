@@ -42,8 +42,8 @@ p{margin:6px 0;max-width:96ch}.lead{font-size:1.12rem;margin:14px 0}.soft{color:
 .scroll{overflow-x:auto;margin:8px 0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.94rem}
 th,td{padding:7px 12px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
-th{color:var(--soft);font-weight:600;font-size:.86rem}
-th:first-child,td:first-child{text-align:left;padding-left:2px}td.text,th.text{text-align:left}
+th{color:var(--soft);font-weight:600;font-size:.86rem;white-space:normal;vertical-align:bottom;line-height:1.3}
+th:first-child,td:first-child{text-align:left;padding-left:2px}td.text,th.text{text-align:left;white-space:normal;overflow-wrap:break-word}
 td.wrap{white-space:normal;overflow-wrap:anywhere;text-align:left}
 tr.main td{font-weight:650}.best::after{content:"●";color:var(--one_rule);font-size:.6em;vertical-align:.25em;margin-left:4px}
 .range{display:block;color:var(--soft);font-size:.8em;font-weight:400;white-space:nowrap}
@@ -54,7 +54,7 @@ tr.main td{font-weight:650}.best::after{content:"●";color:var(--one_rule);font
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:.86rem;color:var(--soft);margin-top:4px}
 details{margin:8px 0}summary{cursor:pointer;color:var(--soft);font-size:.9rem}
 code{font:.88em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
-@media(max-width:520px){main{padding:18px 14px 40px}th,td{padding:6px 4px}table{font-size:.8rem}.best::after{margin-left:1px}td .key{display:none}th{font-size:.78rem;line-height:1.25}th,td.text{white-space:normal}h1{font-size:1.4rem}}
+@media(max-width:520px){main{padding:18px 14px 40px}th,td{padding:6px 4px}table{font-size:.8rem}td.text:last-child{min-width:9em}.best::after{margin-left:1px}td .key{display:none}th{font-size:.78rem;line-height:1.25}h1{font-size:1.4rem}}
 @media print{body{background:#fff}.card{break-inside:avoid}}
 """
 
@@ -86,12 +86,14 @@ def page(title: str, sections: Sequence[str]) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1, main_row: int | None = None
-) -> str:
-    """A table of ready HTML cells; the first `text_columns` columns are text, the others numbers."""
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1, text_last: bool = False,
+    main_row: int | None = None,
+) -> str:  # fmt: skip
+    """A table of ready HTML cells; the first `text_columns` columns (and the last if told) are text, the others numbers."""
 
     def cells(row: Sequence[str], tag: str) -> str:
-        kinds = [' class="text"' if place < text_columns else "" for place in range(len(row))]
+        last = len(row) - 1 if text_last else len(row)
+        kinds = [' class="text"' if place < text_columns or place == last else "" for place in range(len(row))]
         return "".join(f"<{tag}{kind}>{cell}</{tag}>" for kind, cell in zip(kinds, row, strict=True))
 
     body = "".join(

@@ -64,7 +64,8 @@ def _split_table(split: Sequence[SplitRow]) -> str:
                     f"{chosen[0].snapshot:%Y-%m-%d}",
                     f"{chosen[-1].snapshot:%Y-%m-%d}",
                     f"{count:,}",
-                    "" if positives is None else f"{positives / max(count, 1):.1%}",
+                    *([] if positives is None else [f"{positives / max(count, 1):.1%}"]),
                 ]
             )
-    return table(["part", "snapshots", "first", "last", "rows", "positive"], rows)
+    shares = [] if any(row.positives is None for row in split) else ["positive"]
+    return table(["part", "snapshots", "first", "last", "rows", *shares], rows)

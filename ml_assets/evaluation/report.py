@@ -82,10 +82,10 @@ def _metrics_section(facts: ReportFacts) -> str:
     note = (
         f"Test part: {counted}, {report.clusters:,} independent {'queries' if facts.task == 'ranking' else 'entities'}. "
         f"↑ higher is better, ↓ lower is better, ● best of the column; below each value its {report.level:.0%} interval from "
-        f"{report.draws:,} draws."
-    )
+        f"{report.draws:,} draws." + (f" Of each query the first {facts.found.options.k} rows count (k)." if facts.task == "ranking" else "")
+    )  # fmt: skip
     more = (
-        f"<details><summary>{len(rest)} more metrics{_options(facts)}</summary>{_metric_table(facts, rest)}</details>"
+        f"<details><summary>{len(rest)} more metric{'s' if len(rest) > 1 else ''}{_options(facts)}</summary>{_metric_table(facts, rest)}</details>"
         if rest else ""
     )  # fmt: skip
     return f'<h2>How good it is</h2><p class="soft">{note}</p>{_metric_table(facts, headline)}{more}'
@@ -95,7 +95,7 @@ def _options(facts: ReportFacts) -> str:
     options = facts.found.options
     if facts.task == "binary":
         return f" (threshold {options.threshold:.3g}, top {options.top:.0%} of the rows)"
-    return f" (k = {options.k})" if facts.task == "ranking" else ""
+    return ""
 
 
 def _metric_table(facts: ReportFacts, infos: list[MetricInfo]) -> str:
@@ -133,7 +133,7 @@ def _gain_section(facts: ReportFacts) -> str:
         "<h2>Whether the gain is real</h2>"
         '<p class="soft">The candidate against each other estimator on the same rows and the same draws; a positive difference is '
         "a gain, whichever way the metric counts. Only an interval that does not hold zero tells them apart.</p>"
-        f"{table(['against', 'metric', 'gain', '95 % interval', 'the candidate is'], rows, text_columns=2)}{told}"
+        f"{table(['against', 'metric', 'gain', '95 % interval', 'the candidate is'], rows, text_columns=2, text_last=True)}{told}"
     )
 
 
@@ -148,17 +148,18 @@ def _parts_section(facts: ReportFacts) -> str:
         }
         if rows:
             first = next(iter(rows.values()))
-            share = "" if first.positives is None else f"{first.positives / max(first.rows, 1):.1%}"
+            share = [] if first.positives is None else [f"{first.positives / max(first.rows, 1):.1%}"]
             values = [number(rows[info.name].value) for info in headline]
-            body.append([f"{swatch(part)}{part}", f"{first.rows:,}", share, *values])
+            body.append([f"{swatch(part)}{part}", f"{first.rows:,}", *share, *values])
     refit = " It was trained again on training and validation rows together." if facts.spec.estimator.refit else ""
     steady = facts.fact("seed_spread")
     seeds = (
         f" With other seeds the result moves by {steady.value:.4f} ({escaped(steady.text)})." if steady.value is not None else ""
     )  # fmt: skip
+    counted = ["rows", "positive"] if facts.task == "binary" else ["rows"]
     return (
         '<h2>The candidate by part</h2><p class="soft">A large fall from training to test means that the model learnt its rows '
-        f"by heart.{refit}{seeds}</p>{table(['', 'rows', 'positive', *map(_title, headline)], body)}"
+        f"by heart.{refit}{seeds}</p>{table(['', *counted, *map(_title, headline)], body)}"
     )
 
 

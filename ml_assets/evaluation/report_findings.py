@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from ml_assets.evaluation.curve_pictures import dependence_picture
 from ml_assets.evaluation.explanations import dependence, reason_codes
+from ml_assets.evaluation.metrics import TASK_METRICS
 from ml_assets.evaluation.page import card, code, escaped, table
 from ml_assets.evaluation.report_facts import ReportFacts, between, number
 from ml_assets.evaluation.slices import WORSE, SliceResult
@@ -15,6 +16,7 @@ from ml_assets.warehouse.results import MAX_EVIDENCE_ROWS
 
 _DEPENDENCES, _REASONED, _POINTS = 4, 5, 24
 _GAPS = 12
+_TITLES = {info.name: info.title for infos in TASK_METRICS.values() for info in infos}
 
 
 def findings_sections(facts: ReportFacts) -> Iterator[str]:
@@ -38,29 +40,35 @@ def _slices(facts: ReportFacts) -> str:
     ]
     parts = []
     if declared:
-        parts.append(f"<h3>Declared</h3>{_slice_table(declared)}")
+        parts.append(_slice_table("Declared", "", declared))
     if search is not None:
         worse = len(search.worse)
         said = (
             f"{search.slices:,} slices of one or two conditions were tried ({search.tests:,} tests, false discoveries held at 5 %): "
             + (f"{worse} are worse than their scores promise." if worse else "none is worse than its scores promise; what is listed may be chance.")
         )  # fmt: skip
-        parts.append(
-            f'<h3>Found by search</h3><p class="soft">{escaped(search.reason or said)}</p>{_slice_table(list(search.found))}'
-        )
+        parts.append(_slice_table("Found by search", search.reason or said, list(search.found)))
     return "".join(parts)
 
 
-def _slice_table(slices: list[SliceResult]) -> str:
-    if not slices:
-        return ""
+def _slice_table(title: str, said: str, slices: list[SliceResult]) -> str:
+    """The slices below a heading that names their metric; of several metrics each row names its own."""
+    metrics = list(dict.fromkeys(_metric(one.metric) for one in slices))
+    several = len(metrics) > 1
     rows = [
-        [escaped(one.slice), escaped(one.metric), number(one.value) + between(one.low, one.high), number(one.overall), f"{one.rows:,}",
-         "" if one.q_value is None else f"{one.q_value:.3f}",
+        [escaped(one.slice), *([escaped(_metric(one.metric))] if several else []), number(one.value) + between(one.low, one.high),
+         number(one.overall), f"{one.rows:,}", "" if one.q_value is None else f"{one.q_value:.3f}",
          f"<b>{escaped(one.verdict)}</b>" if one.verdict == WORSE else escaped(one.reason or one.verdict)]
         for one in slices
     ]  # fmt: skip
-    return table(["slice", "metric", "value", "all rows", "rows", "q", "verdict"], rows, text_columns=2)
+    header = ["slice", *(["metric"] if several else []), "value", "all rows", "rows", "q", "verdict"]
+    listed = table(header, rows, text_columns=1 + several, text_last=True) if slices else ""
+    heading = f"{title}, by {metrics[0]}" if len(metrics) == 1 else title
+    return f'<h3>{escaped(heading)}</h3><p class="soft">{escaped(said)}</p>{listed}'
+
+
+def _metric(name: str) -> str:
+    return _TITLES.get(name, name.replace("_", " "))
 
 
 def _fairness(facts: ReportFacts) -> str:
@@ -83,9 +91,9 @@ def _fairness(facts: ReportFacts) -> str:
         for one in groups
     ]  # fmt: skip
     return (
-        f'<p class="soft">{note}</p>{table(["column", "gap over groups", "value", ""], rows, text_columns=2)}'
+        f'<p class="soft">{note}</p>{table(["column", "gap over groups", "value", ""], rows, text_columns=2, text_last=True)}'
         f"<details><summary>{len(each)} numbers of single groups</summary>"
-        f"{table(['column', 'group', 'measure', 'value', 'rows', ''], each, text_columns=3)}</details>"
+        f"{table(['column', 'group', 'measure', 'value', 'rows', ''], each, text_columns=3, text_last=True)}</details>"
     )
 
 
@@ -149,7 +157,10 @@ def _explained(facts: ReportFacts) -> str:
             card(
                 one.feature,
                 dependence_picture(
-                    dependence(explained.contributions, one.feature, most=_POINTS), one.feature, unit
+                    dependence(explained.contributions, one.feature, most=_POINTS),
+                    one.feature,
+                    unit,
+                    named=one.feature in explained.contributions.categories,
                 ).svg(),
                 f"Mean contribution in {unit} by value, and the middle 80 % of the rows.",
             )
@@ -177,7 +188,9 @@ def _suspicions(facts: ReportFacts) -> str:
     strongest, shared = facts.fact("golden_share"), facts.fact("overlap_rows")
     lines = [
         "No feature explains too much by itself." if not golden and strongest.value is not None else "",
-        f"Strongest single feature: {strongest.text}." if strongest.text else "",
+        f"Strongest single feature: {strongest.text}."
+        if strongest.value is not None
+        else f"Single features were not judged: {strongest.text}.",
         f"Split: {shared.text}." if shared.text else "",
     ]
     told = " ".join(line for line in lines if line)

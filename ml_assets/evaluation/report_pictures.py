@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from ml_assets.evaluation.curve_pictures import (
@@ -14,7 +15,7 @@ from ml_assets.evaluation.curve_pictures import (
 )
 from ml_assets.evaluation.curves import query_spread, residual_bins, threshold_curve
 from ml_assets.evaluation.metrics import PRIMARY, calibration_bins, class_metrics, metric_info
-from ml_assets.evaluation.page import card, table
+from ml_assets.evaluation.page import card, escaped, table
 from ml_assets.evaluation.pictures import (
     calibration_picture,
     distribution_picture,
@@ -123,15 +124,15 @@ def _multiclass(facts: ReportFacts) -> list[str]:
     found = class_metrics(*facts.scored.test(CANDIDATE))
     names = facts.version.package.signature.target.class_names
     rows = [
-        [name, *(f"{value:.3f}" for value in values), f"{count:,}"]
+        [escaped(name), *("none" if math.isnan(value) else f"{value:.3f}" for value in values), f"{count:,}"]
         for name, *values, count in zip(
             names, found.precision, found.recall, found.f1, found.rows.astype(int), strict=True
         )
     ]
     counted = table(["class", "precision", "recall", "F1", "rows"], rows)
-    note = "Actual class down, predicted class across; a square is as large as its share of the row."
+    note = "Actual class down, predicted class across; a square is as large as its share of the row, the number counts rows."
     return [card("Confusion", _confusion(facts).svg(), note, [("positive", "right"), ("negative", "wrong")]),
-            card("By class", counted, "Precision: of those called so, how many are. Recall: of those who are, how many are called so.")]  # fmt: skip
+            card("By class", counted, "Precision: of those called so, how many are. Recall: of those who are, how many are called so; none: not defined.")]  # fmt: skip
 
 
 def _regression(facts: ReportFacts) -> list[str]:
