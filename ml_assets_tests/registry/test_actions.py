@@ -12,6 +12,7 @@ import pytest
 from ml_assets.errors import BlockedError, MlAssetsError, NotMaterializedError, RegistryError
 from ml_assets.registry.book import Hashes, actions, verdicts
 from ml_assets_tests.builders import instant
+from ml_assets_tests.registry.evaluated import put_fact
 from ml_assets_tests.registry.people import REFUSING, SMALLER, WEAK, person, pointed, refused_successor, two_champions
 from ml_assets_tests.training.world import World
 
@@ -50,6 +51,13 @@ class TestRollback:
         other_gate = World(tmp_path, estimator=SMALLER, gate={"better_than": ()})
         other_gate.lab.run(other_gate.champion)
         assert pointed(world) == 2
+
+    def test_a_clock_that_says_something_else_does_not_undo_it(self, tmp_path: Path) -> None:
+        world = two_champions(tmp_path)
+        person(world).rollback()
+        put_fact(world, 2, "prediction_us", 77.0, "measured again")
+        assert world.lab.run(world.champion).changed
+        assert pointed(world) == 1
 
     def test_to_a_named_version_needs_its_passing_verdict(self, tmp_path: Path) -> None:
         world = refused_successor(tmp_path)
