@@ -11,8 +11,9 @@ from rich.table import Table
 _COLOURS = {"held": "green", "failed": "red", "not_applicable": "yellow", "passed": "green", "refused": "red"}
 
 
-def _console() -> Console:
-    return Console(width=None if Console().is_terminal else 120, highlight=False)
+def _console(width: int = 120) -> Console:
+    """`width` is that of output that goes to no terminal."""
+    return Console(width=None if Console().is_terminal else width, highlight=False)
 
 
 def _table(*names: str, title: str | None = None) -> Table:
@@ -181,7 +182,7 @@ _MOST_METRICS = 2
 
 def print_runs(found: dict[str, Any]) -> None:
     """One line a training run; parameters that all have in common in one line below."""
-    console, differing = _console(), found["parameters_that_differ"]
+    console, differing = _console(240), found["parameters_that_differ"]
     if not found["runs"]:
         console.print(f"{found['model']} has not been trained yet: ml-assets run models.{found['model']}")
         return

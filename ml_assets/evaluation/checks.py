@@ -26,7 +26,7 @@ def evaluation_checks(spec: ModelSpec) -> tuple[Check, ...]:
         _beats_check(spec, "one_rule", "MC002", "warn"),
         _beats_check(spec, "linear", "MC003", "warn"),
         _told_apart_check(spec),
-        _fact_check("no_feature_explains_too_much", "MC005", "golden_share", _below(1.0), "A single feature does not tell the outcome."),
+        _fact_check("no_feature_explains_too_much", "MC005", "golden_share", lambda value: value == 0, "A single feature does not tell the outcome."),
         _fact_check("test_rows_are_not_known_from_training", "MC006", "overlap_rows", lambda value: value == 0,
                     "No entity that the split keeps apart is in both training and test.", "error"),
         _fact_check("train_and_test_agree", "MC010", "train_test_gap", _at_most(OVERFIT_GAP),
@@ -46,10 +46,6 @@ def evaluation_checks(spec: ModelSpec) -> tuple[Check, ...]:
 
 def _at_most(bound: float) -> Callable[[float], bool]:
     return lambda value: value <= bound
-
-
-def _below(bound: float) -> Callable[[float], bool]:
-    return lambda value: value < bound
 
 
 def _newest(scope: CheckScope) -> str:

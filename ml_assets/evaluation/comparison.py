@@ -9,6 +9,8 @@ from ml_assets.errors import UnknownNameError
 from ml_assets.evaluation.bootstrap import BootstrapReport, Estimate
 from ml_assets.evaluation.metrics.catalogue import MetricInfo, task_metrics
 
+# Differences of sums in another order; no gain is that small.
+_ROUNDING = 1e-12
 Verdict = Literal["better", "worse", "cannot be told apart", "not applicable"]
 
 
@@ -61,9 +63,9 @@ def _turned(found: Estimate) -> Estimate:
 def _verdict(found: Estimate) -> Verdict:
     if found.low is None or found.high is None:
         return "not applicable"
-    if found.low > 0:
+    if found.low > _ROUNDING:
         return "better"
-    return "worse" if found.high < 0 else "cannot be told apart"
+    return "worse" if found.high < -_ROUNDING else "cannot be told apart"
 
 
 def _sentence(

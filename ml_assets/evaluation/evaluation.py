@@ -21,7 +21,7 @@ from ml_assets.warehouse.aliases import CHAMPION, version_at
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged, whole_inputs
-from ml_assets.warehouse.manifest import fingerprint
+from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
@@ -58,7 +58,19 @@ class EvaluationAsset(ComputedTable):
         return fingerprint("evaluation/3", self.spec.evaluation.model_dump(mode="json"))
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
-        return whole_inputs(bench, self.deps)
+        found = whole_inputs(bench, self.deps)
+        return {key: read | {CHAMPION: self._compared(bench, read)} for key, read in found.items()}
+
+    def _compared(self, bench: Workbench, read: Mapping[str, str]) -> str:
+        """The champion that the newest version is to be compared with. One that has become champion itself keeps the
+        comparison that it was judged by."""
+        serving = version_at(bench, self.spec.name, CHAMPION)
+        newest = bench.value(f"select max(version) from {self.model.quoted}")
+        if serving is not None and serving != newest:
+            return str(serving)
+        before = manifest_of(bench, self.name).get(UNPARTITIONED)
+        same = before is not None and before.inputs.get(str(self.model)) == read[str(self.model)]
+        return before.inputs.get(CHAMPION, "none") if before is not None and same else "none"
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         version, label = load_version(bench, self.spec.name), str(self.name)

@@ -140,7 +140,7 @@ def _silent(_label: str, _done: int, _total: int) -> None:
 
 
 def golden_share(found: Assessment) -> Fact:
-    """The share of the model's gain that its strongest single feature has alone."""
+    """1 where a single feature tells too much (`golden.GoldenLimits`), 0 where none does; the text names the strongest."""
     judged = [one for one in found.golden if one.golden is not None and one.share is not None]
     if not judged:
         reason = found.absent.get("golden") or next(
@@ -150,7 +150,7 @@ def golden_share(found: Assessment) -> Fact:
     strongest = max(judged, key=lambda one: (one.golden or False, one.share or 0.0))
     if strongest.golden:
         return Fact("golden_share", 1.0, f"{strongest.feature}: {strongest.reason}")
-    return Fact("golden_share", strongest.share, f"{strongest.feature} alone: ROC AUC {strongest.roc_auc:.3f}")
+    return Fact("golden_share", 0.0, f"none is suspicious; {strongest.feature} alone: ROC AUC {strongest.roc_auc:.3f}")
 
 
 def overlap(spec: ModelSpec, scored: ScoredRows) -> Fact:
@@ -161,8 +161,12 @@ def overlap(spec: ModelSpec, scored: ScoredRows) -> Fact:
     apart = spec.split.kind == "group"
     group = getattr(spec.split, "column", None) or spec.entity
     shared = split_overlap(train, test, (whole[0][group], whole[1][group]), groups_apart=apart)
-    if shared.identical_rows is None:
-        return Fact("overlap_rows", None, shared.reason or "")
-    rows = float(shared.entity_rows or 0) if apart else 0.0
+    if shared.identical_rows is None or not apart:
+        twins = f"; {shared.identical_rows:,} test rows have a twin in training" if shared.identical_rows else ""
+        return Fact("overlap_rows", None, f"{shared.reason or 'not applicable'}{twins}")
     said = shared.reason or "no entity is in both"
-    return Fact("overlap_rows", rows, f"{said}; {shared.identical_rows:,} test rows have a twin in training")
+    return Fact(
+        "overlap_rows",
+        float(shared.entity_rows or 0),
+        f"{said}; {shared.identical_rows:,} test rows have a twin in training",
+    )

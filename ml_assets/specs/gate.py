@@ -111,7 +111,7 @@ class GoldenFeatureRule(Spec):
     """No single feature explains nearly everything, as a leaked label would."""
 
     kind: Literal["golden_feature"]
-    max: float = Field(default=0.9, gt=0, le=1, description="Greatest share that one feature may have.")
+    max: float = Field(default=0.9, ge=0, lt=1, description="Below 1, which is what a golden feature counts.")
 
 
 class PackageSizeRule(Spec):

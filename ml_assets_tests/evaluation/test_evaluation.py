@@ -39,6 +39,7 @@ def test_each_estimator_is_measured_on_each_part_and_each_test_snapshot(tmp_path
         "groups_are_treated_alike",
         "no_feature_explains_too_much",
         "no_slice_is_worse_than_promised",
+        "test_rows_are_not_known_from_training",
     }
     assert world.judge(world.evaluation)["each_metric_is_measured_once"].status == "passed"
 
