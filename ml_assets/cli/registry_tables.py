@@ -86,6 +86,9 @@ def _print_rules(console: Console, verdict: dict[str, Any] | None) -> None:
     if verdict is None:
         console.print("The gate has not judged it.")
         return
+    if not verdict["rules"]:
+        console.print("The gate has no rules: every version passes.")
+        return
     table = _table(
         "rule", "value", "bound", "status", "reason", title=f"Verdict of {verdict['judged_at']:%Y-%m-%d %H:%M} UTC"
     )
