@@ -3,8 +3,9 @@
 -- key:     customer_id
 -- time:    rows before $snapshot only (the engine sees to it); windows are [$snapshot - n days, $snapshot)
 -- A basket is a day with purchases; its lines are counted, postage and fees left out. Money is in GBP.
--- A quantile is the share of all customers at the snapshot who have this much or less. What other customers
--- do with a product counts as well: who buys what many people buy, and buy again, comes back more often.
+-- What other customers do with a product counts as well: who buys what many people buy, and buy again, comes
+-- back more often. Both grow with the history, so the place among all customers at the snapshot is given: the
+-- share of them who have as much or less.
 with baskets as (
     select
         customer_id,
@@ -83,7 +84,6 @@ select
     coalesce(assortment.distinct_products, 0) as distinct_products,
     coalesce(assortment.distinct_products_90d, 0) as distinct_products_90d,
     assortment.repeated_product_share,
-    cume_dist() over (order by coalesce(assortment.distinct_products, 0)) as distinct_products_quantile,
     standing.product_repetition_quantile,
     standing.product_popularity_quantile
 from basket_summary

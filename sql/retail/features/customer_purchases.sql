@@ -3,8 +3,6 @@
 -- key:     customer_id
 -- time:    rows before $snapshot only (the engine sees to it); windows are [$snapshot - n days, $snapshot)
 -- An order is a day with purchases: several invoices on one day are one decision to buy. Spend is in GBP.
--- A quantile is the share of all customers at the snapshot who have this much or less. Long windows fill up
--- while the history grows: their counts mean something else each month, their quantiles do not.
 with orders as (
     select
         customer_id,
@@ -45,10 +43,6 @@ select
     purchases.*,
     coalesce(credits.returns_365d, 0) as returns_365d,
     -- may exceed 1: goods bought before the window can come back in it. NULL: nothing bought in the window
-    coalesce(credits.returned_365d, 0) / nullif(purchases.spend_365d, 0) as returned_share_365d,
-    cume_dist() over (order by purchases.orders_180d) as orders_180d_quantile,
-    cume_dist() over (order by purchases.orders_365d) as orders_365d_quantile,
-    cume_dist() over (order by purchases.spend_365d) as spend_365d_quantile,
-    cume_dist() over (order by coalesce(credits.returns_365d, 0)) as returns_365d_quantile
+    coalesce(credits.returned_365d, 0) / nullif(purchases.spend_365d, 0) as returned_share_365d
 from purchases
 left join credits on purchases.customer_id = credits.customer_id

@@ -3,8 +3,6 @@
 -- key:     customer_id
 -- time:    rows before $snapshot only (the engine sees to it)
 -- An order is a day with purchases. NULL in a gap or nth-last column means that there is no such order yet.
--- A quantile is the share of all customers at the snapshot who have this much or less; it does not drift as
--- the history grows.
 with orders as (
     select
         customer_id,
@@ -57,8 +55,5 @@ select
     orders * 30 / greatest(tenure_days, 30) as orders_per_30d,
     weeks_active,
     months_active,
-    mean_order_hour,
-    cume_dist() over (order by tenure_days) as tenure_quantile,
-    cume_dist() over (order by weeks_active) as weeks_active_quantile,
-    cume_dist() over (order by months_active) as months_active_quantile
+    mean_order_hour
 from rhythm
