@@ -31,14 +31,22 @@ basket_summary as (
     group by customer_id
 ),
 
+basket_products as (
+    select distinct
+        customer_id,
+        stock_code,
+        invoice_time::date as basket_date
+    from staging.purchases
+    where is_product
+),
+
 bought_products as (
     select
         customer_id,
         stock_code,
-        count(distinct invoice_time::date) as basket_count,
-        max(invoice_time) >= $snapshot - interval 90 day as is_recent
-    from staging.purchases
-    where is_product
+        count(*) as basket_count,
+        max(basket_date) >= $snapshot - interval 90 day as is_recent
+    from basket_products
     group by customer_id, stock_code
 ),
 
