@@ -98,12 +98,12 @@ def test_slice_without_positives_is_not_judged_and_says_so(tmp_path: Path) -> No
     world.give()
     world.lab.run(world.training)
     judged(world)
-    found = dict(
-        (name, (value, verdict, reason))
+    found = {
+        name: (value, verdict, reason)
         for name, value, verdict, reason in world.lab.rows(
             "select slice, value, verdict, reason from wh.evaluation.again__slices where kind = 'declared' and metric = 'roc_auc'"
         )
-    )
+    }
 
     value, verdict, reason = found["channel = post"]
     assert (value, verdict) == (None, "not judged")
@@ -205,7 +205,7 @@ def test_class_that_is_not_declared_is_an_error_that_names_it(tmp_path: Path) ->
 
     with pytest.raises(TrainingError, match="labels are none of a multiclass task") as raised:
         world.lab.run(world.model)
-    assert ("one of a, b" in str(raised.value), raised.value.examples) == (True, ["c"])
+    assert ("one of a, b" in str(raised.value), raised.value.examples) == (True, ("c",))
 
 
 @pytest.mark.parametrize("task", sorted(TYPES))
