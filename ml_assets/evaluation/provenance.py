@@ -35,7 +35,7 @@ def provenance_section(spec: ModelSpec, version: ModelVersion, split: Sequence[S
 
 
 def _rounds(facts: dict[str, object]) -> str:
-    return f", {facts['rounds']} rounds" if "rounds" in facts else ""
+    return f", {facts['rounds']} rounds" if facts.get("rounds") is not None else ""
 
 
 def _parameters(estimator: dict[str, object]) -> str:
