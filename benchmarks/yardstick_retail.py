@@ -47,12 +47,12 @@ SCORED = SNAPSHOTS[-10:]
 # country is kept for slices: as a feature it adds nothing
 NOT_FEATURES = ("snapshot", "customer_id", "country")
 FEATURE_SETS = ("customer_purchases", "customer_baskets", "customer_rhythm")
-ROUNDS = 260
+ROUNDS = 320
 PARAMETERS = {
     "objective": "binary",
-    "num_leaves": 6,
+    "num_leaves": 5,
     "learning_rate": 0.03,
-    "min_data_in_leaf": 300,
+    "min_data_in_leaf": 100,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from ml_assets_tests.e2e.state import REAL_FILES, batches, ml_assets, query, summary_of
+from ml_assets.cli.project import open_project
+from ml_assets.registry.facts import read_facts
+from ml_assets.registry.gate import judge
+from ml_assets.specs import GateSpec, ModelSpec
+from ml_assets.warehouse.names import TableName
+from ml_assets.warehouse.store import Warehouse
+from ml_assets_tests.e2e.state import REAL_FILES, ROOT, batches, ml_assets, query, summary_of
 
 pytestmark = [
     pytest.mark.skipif(not REAL_FILES.is_dir(), reason=f"the real files are not at {REAL_FILES}"),
@@ -53,6 +59,19 @@ def test_model_reaches_its_mark_beside_honest_baselines(first: tuple[Path, dict[
     assert 0.66 <= metric(summary, "one_rule", "roc_auc") <= 0.73
     assert metric(summary, "constant", "roc_auc") == pytest.approx(0.5)
     assert metric(summary, "candidate", "log_loss") < metric(summary, "one_rule", "log_loss")
+
+
+def test_gate_refuses_the_model_where_a_sure_gain_over_linear_is_asked_for(first: tuple[Path, dict[str, Any]]) -> None:
+    """What docs/retail-model.md says of the rule that is not declared."""
+    home, _ = first
+    spec = open_project(ROOT).graph[TableName("models", "repeat_purchase")].spec
+    assert isinstance(spec, ModelSpec)
+    with Warehouse(home / "warehouse.duckdb", home / "scratch").reading() as bench:
+        facts = read_facts(bench, spec, 1, None)
+    rules = [{"kind": "beats", "other": "linear"}, {"kind": "beats", "other": "constant"}]
+    verdict = judge(facts, GateSpec.model_validate({"better_than": (), "rules": rules}))
+    assert [rule.status for rule in verdict.rules] == ["failed", "held"]
+    assert facts.comparisons["linear", "log_loss"].sentence.startswith("Candidate cannot be told apart from linear")
 
 
 def test_test_part_lies_an_embargo_after_training(first: tuple[Path, dict[str, Any]]) -> None:
