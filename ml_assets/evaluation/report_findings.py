@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 
 from ml_assets.evaluation.curve_pictures import dependence_picture
-from ml_assets.evaluation.explanations import dependence, reason_codes
+from ml_assets.evaluation.explanations import Contributions, dependence, reason_codes
 from ml_assets.evaluation.metrics import TASK_METRICS
 from ml_assets.evaluation.page import card, code, escaped, table
 from ml_assets.evaluation.report_facts import ReportFacts, between, number
@@ -45,7 +46,7 @@ def _slices(facts: ReportFacts) -> str:
         worse = len(search.worse)
         said = (
             f"{search.slices:,} slices of one or two conditions were tried ({search.tests:,} tests, false discoveries held at 5 %): "
-            + (f"{worse} are worse than their scores promise." if worse else "none is worse than its scores promise; what is listed may be chance.")
+            + (f"{worse} of them worse than the scores promise." if worse else "none is worse than the scores promise; what is listed may be chance.")
         )  # fmt: skip
         parts.append(_slice_table("Found by search", search.reason or said, list(search.found)))
     return "".join(parts)
@@ -162,12 +163,17 @@ def _explained(facts: ReportFacts) -> str:
                     unit,
                     named=one.feature in explained.contributions.categories,
                 ).svg(),
-                f"Mean contribution in {unit} by value, and the middle 80 % of the rows.",
+                f"Mean contribution in {unit} by value, and the middle 80 % of the rows{_missing(explained.contributions, one.feature)}.",
             )
             for one in explained.importance[:_DEPENDENCES]
         ]
         parts = [f'<div class="cards">{"".join(cards)}</div>', *parts, _reasons(facts, unit)]
     return "".join(parts)
+
+
+def _missing(contributions: Contributions, feature: str) -> str:
+    column = contributions.matrix[:, contributions.features.index(feature)]
+    return "; the dot at the right: rows without a value" if np.isnan(column).any() else ""
 
 
 def _reasons(facts: ReportFacts, unit: str) -> str:

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ml_assets.errors import MlAssetsError, TrainingError
+from ml_assets.evaluation.curve_pictures import shown_value
+from ml_assets.evaluation.explanations import Contributions, DependencePoint, dependence
 from ml_assets_tests.training.world import FEATURES, World
 
 TRAIN = ("2011-01-03", "2011-01-10", "2011-01-17", "2011-01-24", "2011-01-31", "2011-02-07", "2011-02-14")
@@ -246,3 +251,56 @@ def test_fewer_snapshots_than_parts_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(MlAssetsError, match="labelled snapshots"):
         world.lab.run(world.training)
+
+
+@pytest.mark.parametrize(
+    ("task", "check", "said"),
+    [
+        ("binary", "no_slice_is_worse_than_promised", "too few to judge: "),
+        ("binary", "groups_are_treated_alike", "no sensitive columns are declared"),
+        ("multiclass", "no_slice_is_worse_than_promised", "not defined for task multiclass"),
+        ("regression", "probabilities_are_calibrated", "not defined for task regression"),
+        ("ranking", "no_feature_explains_too_much", "not defined for task ranking"),
+        ("ranking", "other_seeds_give_the_same", "not measured: evaluation.seeds is 0"),
+    ],
+)
+def test_check_that_cannot_be_judged_says_what_the_evaluation_found(
+    tmp_path: Path, task: str, check: str, said: str
+) -> None:
+    world = relabelled(tmp_path, task, evaluation={"slices": [{"columns": ["channel"]}], "draws": 200})
+    found = judged(world)[check]
+
+    assert found.status == "not_applicable"
+    assert found.summary.startswith(said)
+
+
+def test_too_few_entities_leave_the_comparison_open_with_the_reason_and_the_value_in_its_own_words(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, split={"kind": "group", "test": 0.1})
+    world.give()
+    world.lab.run(world.training)
+    found = judged(world)
+
+    assert found["gain_over_each_baseline_is_real"].status == "not_applicable"
+    assert "independent clusters are too few for an interval" in found["gain_over_each_baseline_is_real"].summary
+    assert "(expected calibration error on the test rows)" in found["probabilities_are_calibrated"].summary
+
+
+@given(values=st.lists(st.integers(-3, 60), min_size=1, max_size=300), most=st.integers(2, 12))
+def test_rows_of_equal_value_are_one_point_of_a_dependence(values: list[int], most: int) -> None:
+    matrix = np.array(values, dtype=float)[:, None]
+    points = dependence(Contributions(("x",), matrix * 2, 0.0, matrix), "x", most=most)
+    shown = [point.value for point in points if point.value is not None]
+
+    assert len(points) <= most
+    assert sum(point.rows for point in points) == len(values)
+    assert shown == sorted(set(shown))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(2011.0, "2011"), (0.0123456, "0.0123"), (30.51, "30.5"), (-4.0, "-4"), (1234567.0, "1.23e+06")]
+)
+def test_value_below_an_axis_is_short(value: float, text: str) -> None:
+    assert shown_value(DependencePoint(value, f"{value:.6g}", 0, 0, 0, 1), named=False) == text
+    assert shown_value(DependencePoint(0.0, "a very long category", 0, 0, 0, 1), named=True) == "a very l…"
