@@ -64,6 +64,9 @@ def _finish(
         facts: dict[str, Any] = summary.to_json() | {
             "run_id": report.run_id,
             "made": report.made,
+            "written": {
+                asset: {"changed": changed, "asked": asked} for asset, (changed, asked) in report.written.items()
+            },
             "failures": report.failures,
             "skipped": report.skipped,
             "seconds": round(seconds, 3),
@@ -79,7 +82,21 @@ def _print(summary: Summary, report: RunReport, seconds: float) -> None:
 
     if report.steps == 0:
         sys.stdout.write(f"Nothing to do: every selected asset is current ({seconds:.1f} s).\n")
+    if report.written:
+        sys.stdout.write(f"This run made: {_written(report)}.\n")
     print_summary(summary, failures_in_words(report.failures, report.skipped), seconds)
+
+
+def _written(report: RunReport) -> str:
+    """What got other rows, and of how many snapshots; what was only judged or found unchanged comes last, by number."""
+    changed = [
+        asset if asked == 1 else f"{asset} ({count} of {asked} snapshots)"
+        for asset, (count, asked) in report.written.items()
+        if count
+    ]
+    rest = len(report.written) - len(changed)
+    unchanged = [f"{rest} found unchanged or only judged"] if rest else []
+    return ", ".join([*changed, *unchanged])
 
 
 def ui_command(project: Path | None, host: str, port: int) -> None:

@@ -77,7 +77,8 @@ def _asset_table(lines: tuple[AssetLine, ...]) -> Table:
         held = f"{line.passed}/{judged}" if judged else "-"
         colour = "red" if line.failed else "yellow" if line.warned else "green"
         partitions = str(line.partitions) if line.newest else "" if line.partitions else "not made"
-        table.add_row(line.asset, f"{line.rows:,}", partitions, line.newest, f"[{colour}]{held}[/]")
+        rows = f"{line.rows:,}" + (f" [yellow](+{line.quarantined:,} in quarantine)[/]" if line.quarantined else "")
+        table.add_row(line.asset, rows, partitions, line.newest, f"[{colour}]{held}[/]")
     return table
 
 
@@ -125,7 +126,12 @@ def print_status(summary: Summary, stale: dict[str, dict[str, str]]) -> None:
             f"  {check.severity:<5} {check.asset}{at} {check.check} ({check.code}): {escape(check.summary)} [{check.place}]",
             soft_wrap=True,
         )
-    if not stale:
+    waiting = [line.asset for line in summary.assets if not line.partitions and line.asset not in stale]
+    for asset in waiting:
+        console.print(
+            f"  not made: {asset}: waits for what it reads (rows, labels whose window has passed, a champion)"
+        )
+    if not stale and not waiting:
         console.print("Everything is current.")
     for asset, reasons in stale.items():
         words = sorted(set(reasons.values()))

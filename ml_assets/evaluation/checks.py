@@ -5,7 +5,8 @@ A rule whose numbers are not there is not applicable, with the reason. The gate 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ml_assets.evaluation.metrics import LOSS, PRIMARY, metric_info
 from ml_assets.specs.base import Severity
@@ -26,26 +27,35 @@ def evaluation_checks(spec: ModelSpec) -> tuple[Check, ...]:
         _beats_check(spec, "one_rule", "MC002", "warn"),
         _beats_check(spec, "linear", "MC003", "warn"),
         _told_apart_check(spec),
-        _fact_check("no_feature_explains_too_much", "MC005", "golden_share", lambda value: value == 0, "A single feature does not tell the outcome."),
-        _fact_check("test_rows_are_not_known_from_training", "MC006", "overlap_rows", lambda value: value == 0,
+        _fact_check("no_feature_explains_too_much", "MC005", "golden_share", _AtMost(0), "A single feature does not tell the outcome."),
+        _fact_check("test_rows_are_not_known_from_training", "MC006", "overlap_rows", _AtMost(0),
                     "No entity that the split keeps apart is in both training and test.", "error"),
-        _fact_check("train_and_test_agree", "MC010", "train_test_gap", _at_most(OVERFIT_GAP),
+        _fact_check("train_and_test_agree", "MC010", "train_test_gap", _AtMost(OVERFIT_GAP),
                     f"The primary metric falls by at most {OVERFIT_GAP} from train to test."),
-        _fact_check("probabilities_are_calibrated", "MC011", "calibration_error", _at_most(CALIBRATION_ERROR),
+        _fact_check("probabilities_are_calibrated", "MC011", "calibration_error", _AtMost(CALIBRATION_ERROR),
                     f"Expected calibration error on test is at most {CALIBRATION_ERROR}."),
         _slices_check(),
         _fairness_check(),
-        _fact_check("other_seeds_give_the_same", "MC014", "seed_spread", _at_most(SEED_SPREAD),
+        _fact_check("other_seeds_give_the_same", "MC014", "seed_spread", _AtMost(SEED_SPREAD),
                     f"The primary metric moves by at most {SEED_SPREAD} over seeds."),
-        _fact_check("package_is_small", "MC015", "package_bytes", _at_most(PACKAGE_BYTES), f"The package has at most {PACKAGE_BYTES / 1e6:.0f} MB."),
-        _fact_check("prediction_is_fast", "MC016", "prediction_us", _at_most(PREDICTION_US),
+        _fact_check("package_is_small", "MC015", "package_bytes", _AtMost(PACKAGE_BYTES), f"The package has at most {PACKAGE_BYTES / 1e6:.0f} MB."),
+        _fact_check("prediction_is_fast", "MC016", "prediction_us", _AtMost(PREDICTION_US),
                     f"A row is predicted within {PREDICTION_US:.0f} microseconds, in a batch."),
         _documented_check(spec),
     )  # fmt: skip
 
 
-def _at_most(bound: float) -> Callable[[float], bool]:
-    return lambda value: value <= bound
+@dataclass(frozen=True)
+class _AtMost:
+    """A limit that a number may reach."""
+
+    bound: float
+
+    def __call__(self, value: float) -> bool:
+        return value <= self.bound
+
+    def __str__(self) -> str:
+        return f"limit {self.bound:g}"
 
 
 def _newest(scope: CheckScope) -> str:
@@ -122,9 +132,7 @@ def _told_apart_check(spec: ModelSpec) -> Check:
     return Check(name, "MC004", words, judge, "warn")
 
 
-def _fact_check(
-    name: str, code: str, fact: str, holds: Callable[[float], bool], words: str, severity: Severity = "warn"
-) -> Check:
+def _fact_check(name: str, code: str, fact: str, limit: _AtMost, words: str, severity: Severity = "warn") -> Check:
     def judge(scope: CheckScope) -> list[CheckFinding]:
         table = _sibling(scope, "facts")
         rows = [] if table is None else scope.bench.rows(
@@ -133,7 +141,7 @@ def _fact_check(
         if not rows or rows[0][0] is None:
             return [CheckFinding(name, "not_applicable", rows[0][1] if rows else f"{fact} was not measured")]
         value, text = rows[0]
-        return [CheckFinding.judged(name, holds(value), f"{value:.4g} ({text})", numbers={fact: value})]
+        return [CheckFinding.judged(name, limit(value), f"{value:.4g} ({text}; {limit})", numbers={fact: value})]
 
     return Check(name, code, words, judge, severity)
 

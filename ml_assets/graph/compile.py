@@ -21,9 +21,11 @@ from ml_assets.registry.champion import ChampionAsset
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
 from ml_assets.specs.base import Described
+from ml_assets.specs.times import SnapshotSpec
 from ml_assets.training.model import ModelAsset
 from ml_assets.training.training_set import TrainingSetAsset
 from ml_assets.warehouse.asset import TableAsset
+from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import SCHEMAS, TableName
 
 S = TypeVar("S", bound=Described)
@@ -81,6 +83,25 @@ def tables_of(spec: Described) -> list[TableName]:
     return [TableName(spec.table_schema if isinstance(spec, SqlTableSpec) else str(schema), spec.name)]
 
 
+def _refuse_grid(
+    spec: ModelSpec | ScoredOutputSpec, source: FeatureSetSpec | ModelSpec, what: str, declaration: Declaration
+) -> None:
+    """Raise where a table wants snapshots that what it reads never makes: it would wait for them for ever."""
+    wanted, made = spec.snapshots, source.snapshots
+    longer = wanted.last is not None and made.last is not None and wanted.last > made.last
+    earlier = wanted.start is not None and made.start is not None and wanted.start < made.start
+    if wanted.every != made.every or longer or earlier:
+        raise DeclarationError(
+            f"{what} needs snapshots that are not made", place=declaration.place_of("snapshots"),
+            expected=f"snapshots among every {made.every}, {_reach(made)}", got=f"every {wanted.every}, {_reach(wanted)}",
+            remedy=f"ask for fewer here, or let {source.name} make more",
+        )  # fmt: skip
+
+
+def _reach(snapshots: SnapshotSpec) -> str:
+    return f"last {snapshots.last}" if snapshots.last is not None else f"from {snapshots.start}"
+
+
 class _Compiler:
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -110,9 +131,19 @@ class _Compiler:
                     )  # fmt: skip
                 self._assets[asset.name] = asset
                 self._declared[asset.name] = declaration
+        order = self._order()
         for asset in self._assets.values():
             asset.personal = self._personal(asset.use_case)
-        return Graph({name: self._assets[name] for name in self._order()}, self._declared)
+            if isinstance(asset, TrainingSetAsset):
+                asset.meanings = {str(dep): self._meaning(dep) for dep in asset.deps}
+        return Graph({name: self._assets[name] for name in order}, self._declared)
+
+    def _meaning(self, name: TableName) -> str:
+        """Fingerprint of the logic of a table and of all that it is made from, raw tables left out."""
+        asset = self._assets.get(name)
+        if asset is None or isinstance(asset, RawTableAsset):
+            return ""
+        return fingerprint(asset.logic, {str(dep): self._meaning(dep) for dep in asset.deps})
 
     def _personal(self, use_case: str) -> frozenset[str]:
         raw = [
@@ -134,6 +165,7 @@ class _Compiler:
         if spec.model not in self._models:
             raise UnknownNameError("model", spec.model, self._models, place=declaration.place_of("model"))
         model = self._models[spec.model]
+        _refuse_grid(spec, model, f"scores of model {model.name}", declaration)
         return [ScoresAsset(spec, model, self._sets(model, declaration), place, use_case)]
 
     def _model_assets(self, declaration: Declaration, spec: ModelSpec) -> list[TableAsset]:
@@ -145,6 +177,7 @@ class _Compiler:
                     f"feature set {name} is about another entity", place=declaration.place_of("features"), expected=spec.entity,
                     got=feature_set.entity, remedy="use feature sets of the model's entity",
                 )  # fmt: skip
+            _refuse_grid(spec, feature_set, f"a model of feature set {name}", declaration)
         self._refuse_repeated_features(spec, sets, declaration)
         population = self._statement(declaration, "label", "population")
         label = self._statement(declaration, "label", "sql")

@@ -13,7 +13,7 @@ from ml_assets.errors import SelectionError, nearest
 from ml_assets.graph.compile import Graph
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.names import TableName
-from ml_assets.warehouse.results import unjudged
+from ml_assets.warehouse.results import to_be_judged
 from ml_assets.warehouse.store import Workbench
 
 
@@ -86,7 +86,7 @@ def stage_plan(
 ) -> StagePlan:
     """Inside a reading block: what of a stage is stale now, and what in it may become so.
 
-    What was made and never judged, because its run was killed in between, has to be judged.
+    What was made and never judged, because its run was killed in between, has to be judged, and so has what did not hold.
     """
     reasons: dict[TableName, dict[str, str]] = {}
     reached: list[TableName] = []
@@ -95,7 +95,7 @@ def stage_plan(
         if partitions is not None and asset.snapshots is not None:
             keys = [key for key in keys if key in partitions]
         stale = asset.stale(bench, context, keys)
-        stale |= {key: "not judged yet" for key in unjudged(bench, asset.name, keys) if key not in stale}
+        stale = to_be_judged(bench, asset.name, keys) | stale
         if not stale and any(dep in reasons or dep in reached for dep in asset.deps):
             reached.append(asset.name)
         elif stale:

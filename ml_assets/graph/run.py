@@ -39,10 +39,12 @@ def default_workers() -> int:
 
 @dataclass
 class RunReport:
-    """What a run did. `failures`: asset → what it said; `skipped`: asset → why it was not tried."""
+    """What a run did. `written`: asset → how many partitions got other rows, of how many that were asked for; `failures`:
+    asset → what it said; `skipped`: asset → why it was not tried."""
 
     run_id: str
     made: list[str] = field(default_factory=list)
+    written: dict[str, tuple[int, int]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -143,6 +145,7 @@ class _Run:
         except Exception as problem:  # noqa: BLE001 (a fault of ours in one asset must not lose the others' work; it is told in full)
             traceback.print_exc(file=sys.stderr)
             return self._failed(record(None, f"{asset.place}: {type(problem).__name__}: {shortened(problem, 600)}"))
+        self.report.written[str(asset.name)] = (sum(made.changed for made in report.made), len(report.made))
 
         def also(bench: Workbench, judgement: Judgement) -> None:
             record_step(bench, record(report, _blocked(asset, judgement)))

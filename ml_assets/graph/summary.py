@@ -18,11 +18,15 @@ from ml_assets.warehouse.store import Workbench
 
 @dataclass(frozen=True)
 class AssetLine:
-    """One asset: what is materialised, its newest partition, and the results of its checks on all of them."""
+    """One asset: what is materialised, its newest partition, and the results of its checks on all of them.
+
+    `quarantined`: rows of its landing files that broke the contract and were put aside.
+    """
 
     asset: str
     place: str
     rows: int
+    quarantined: int
     partitions: int
     newest: str
     made_at: datetime | None
@@ -82,6 +86,11 @@ def summarize(context: RunContext, graph: Graph, assets: Sequence[TableAsset]) -
         counts: dict[str, dict[str, int]] = {}
         for asset, verdict, number in bench.rows(_CURRENT_COUNTS):
             counts.setdefault(asset, {})[verdict] = number
+        aside = dict(
+            bench.rows(
+                "select asset, sum(rows_quarantined)::bigint from wh.ops.files where status = 'loaded' group by 1"
+            )
+        )
         chosen = {str(asset.name) for asset in assets}
         failed = tuple(
             FailedCheck(asset, partition, check, code, severity, said, graph[TableName.parse(asset)].place)
@@ -99,7 +108,7 @@ def summarize(context: RunContext, graph: Graph, assets: Sequence[TableAsset]) -
         found = counts.get(str(asset.name), {})
         lines.append(
             AssetLine(
-                str(asset.name), asset.place, sum(row.rows for row in rows.values()), len(rows), max(rows, default=""),
+                str(asset.name), asset.place, sum(row.rows for row in rows.values()), int(aside.get(str(asset.name)) or 0), len(rows), max(rows, default=""),
                 max((row.made_at for row in rows.values()), default=None), found.get("passed", 0), found.get("failed", 0),
                 found.get("warned", 0), found.get("not_applicable", 0),
             )

@@ -124,12 +124,16 @@ def verdict_on(context: RunContext, graph: Graph, assets: Sequence[TableAsset], 
 def _judgement(context: RunContext, asset: TableAsset, choice: PartitionChoice) -> tuple[list[CheckOutcome], Judgement]:
     """What is not there and could be, and the judgement on the rest."""
     with context.warehouse.reading() as bench:
-        made = set(manifest_of(bench, asset.name))
-        asked = choice.of(asset, sorted(made), context.now)
+        rows = manifest_of(bench, asset.name)
+        made = {key for key, row in rows.items() if row.logic == asset.logic}
+        asked = choice.of(asset, sorted(rows), context.now)
         makeable = set(asset.stale(bench, context, [key for key in asked if key not in made]))
-    if not made:
+    if not rows:
         return [_absent(asset, UNPARTITIONED)], Judgement((), {}, {})
-    absent = [_absent(asset, key) for key in asked if key in makeable - made]
+    # Rows of another logic are no fault of the data: judging them by the new one would accuse them of leaking.
+    outdated = [_outdated(asset, key) for key in asked if key in rows and key not in made]
+    asked = [key for key in asked if key not in rows or key in made]
+    absent = [*outdated, *(_absent(asset, key) for key in asked if key in makeable - made)]
     return absent, judge_asset(context, asset, [key for key in asked if key in made or key not in makeable])
 
 
@@ -152,6 +156,13 @@ def _absent(asset: TableAsset, partition: str) -> CheckOutcome:
     return CheckOutcome(
         str(asset.name), partition, UNJUDGED, "MLA302", "error", "error",
         f"not materialised: `ml-assets run +{asset.name}` makes it", asset.place,
+    )  # fmt: skip
+
+
+def _outdated(asset: TableAsset, partition: str) -> CheckOutcome:
+    return CheckOutcome(
+        str(asset.name), partition, UNJUDGED, "MLA302", "error", "error",
+        f"out of date, its logic changed: `ml-assets run {asset.name}` makes it anew", asset.place,
     )  # fmt: skip
 
 

@@ -53,6 +53,8 @@ class TrainingSetAsset(ComputedTable):
         self.spec: ModelSpec = spec
         self.sets = sets
         self.labels = TableName("labels", spec.name)
+        # Table → fingerprint of the statements behind it, down to the raw tables; known to the compiled graph.
+        self.meanings: Mapping[str, str] = {}
 
     @property
     def description(self) -> str:
@@ -71,6 +73,8 @@ class TrainingSetAsset(ComputedTable):
             self.spec.label.horizon,
             self.spec.carried,
             sorted(self.spec.evaluation.watched & set(self.spec.exclude)),
+            # What a feature or label means has changed: waiting for the schedule would score new meanings by an old model.
+            dict(self.meanings),
         )
 
     def due(self, before: ManifestRow | None, context: RunContext) -> bool:

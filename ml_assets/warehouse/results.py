@@ -79,12 +79,21 @@ def stored_findings(bench: Workbench, name: TableName, partitions: Sequence[str]
     ]
 
 
-def unjudged(bench: Workbench, name: TableName, partitions: Sequence[str]) -> list[str]:
-    """Inside a reading block: those of these partitions whose content, as it is now, no check has judged."""
+def to_be_judged(bench: Workbench, name: TableName, partitions: Sequence[str]) -> dict[str, str]:
+    """Inside a reading block: partition → why its content, as it is now, has to be judged (again).
+
+    What no check has judged, because a run was killed in between; and what blocks its consumers, since the check may have
+    been corrected or its surroundings repaired.
+    """
     rows = bench.rows(
-        "select partition from wh.ops.manifest m where asset = ? and list_contains(?, partition) and not exists "
-        "(select 1 from wh.ops.checks c where c.asset = m.asset and c.partition = m.partition and c.content = m.content) "
-        "order by partition",
+        "select m.partition, count(c.check_name), count(*) filter (where c.status = 'failed' and c.severity = 'error' and c.blocking) "
+        "from wh.ops.manifest m left join wh.ops.checks c "
+        "on c.asset = m.asset and c.partition = m.partition and c.content = m.content "
+        "where m.asset = ? and list_contains(?, m.partition) group by 1 order by 1",
         [str(name), list(partitions)],
     )
-    return [partition for (partition,) in rows]
+    return {
+        partition: "a blocking check did not hold" if judged else "not judged yet"
+        for partition, judged, failed in rows
+        if failed or not judged
+    }

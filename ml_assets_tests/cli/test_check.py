@@ -15,7 +15,7 @@ from click.testing import Result
 from ml_assets.components.instance import project_instance
 from ml_assets.components.telling import tell
 from ml_assets_tests.cli.invoke import invoke, json_of
-from ml_assets_tests.tiny import TinyProject
+from ml_assets_tests.tiny import STATEMENTS, TinyProject
 
 TOO_MUCH = "update wh.staging.sales set amount = 5000 where order_id = (select min(order_id) from wh.staging.sales)"
 
@@ -324,3 +324,26 @@ class TestRecords:
     def test_no_instance_is_made_by_judging(self, tiny_copy: TinyProject) -> None:
         assert invoke(tiny_copy, "check", "staging.sales").exit_code == 0
         assert not tiny_copy.home.dagster.exists()
+
+
+class TestEditedLogic:
+    def test_rows_of_another_logic_are_out_of_date_and_accused_of_nothing(self, tiny_copy: TinyProject) -> None:
+        tiny_copy.state("habits", STATEMENTS["habits"].replace("interval 28 day", "interval 21 day"))
+        found = json_of(check(tiny_copy, "features.habits", "--json"))
+        assert found["exit_code"] == 2
+        assert {row["outcome"] for row in found["checks"]} == {"error"}
+        assert "out of date, its logic changed" in found["checks"][0]["summary"]
+        tiny_copy.state("habits", STATEMENTS["habits"])
+        assert json_of(check(tiny_copy, "features.habits", "--json"))["exit_code"] == 0
+
+    def test_run_judges_again_what_did_not_hold(self, tiny_copy: TinyProject) -> None:
+        with tiny_copy.context().warehouse.committing() as bench:
+            bench.execute(
+                "update wh.ops.checks set status = 'failed' where asset = 'raw.orders' and check_name = 'key_is_unique'"
+            )
+        result = invoke(tiny_copy, "run", "--json")
+        assert result.exit_code == 0
+        written = json_of(result)["written"]
+        assert written["raw.orders"] == {"changed": 0, "asked": 1}
+        assert {facts["changed"] for facts in written.values()} == {0}
+        assert invoke(tiny_copy, "status").exit_code == 0

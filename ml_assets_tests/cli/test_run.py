@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ml_assets.cli import main
 from ml_assets_tests.cli.invoke import invoke, json_of
 from ml_assets_tests.e2e.state import ml_assets
-from ml_assets_tests.tiny import TinyProject, weekly_orders
+from ml_assets_tests.tiny import STATEMENTS, TinyProject, weekly_orders
 
 LAST_MONDAY, NEXT_MONDAY = date(2024, 3, 25), date(2024, 4, 1)
 TOO_MUCH = "99001,1,2024-03-26 09:00:00,5000\n"
@@ -184,3 +184,39 @@ class TestWholeProject:
         tiny_copy.land(date(2024, 1, 1), weekly_orders(date(2024, 1, 1)) + "77,1,2024-01-03 09:00:00,1\n")
         assert json_of(invoke(tiny_copy, "run", "--json"))["models"][0]["version"] == 1
         assert json_of(invoke(tiny_copy, "run", "--retrain", "--json"))["models"][0]["version"] == 2
+
+
+class TestWhatWasMade:
+    def test_run_says_what_got_other_rows(self, tiny_copy: TinyProject) -> None:
+        tiny_copy.land(LAST_MONDAY, weekly_orders(LAST_MONDAY) + "99001,1,2024-03-26 09:00:00,5\n")
+        said = invoke(tiny_copy, "run").stdout.splitlines()[0]
+        assert said.startswith("This run made: raw.orders, staging.sales, features.habits (1 of ")
+        assert "models.again" not in said
+
+    def test_changed_meaning_of_a_feature_trains_at_once_and_a_comment_does_not(self, tiny_copy: TinyProject) -> None:
+        tiny_copy.state("habits", "-- only a remark\n" + STATEMENTS["habits"])
+        assert json_of(invoke(tiny_copy, "run", "--json"))["models"][0]["version"] == 1
+        tiny_copy.state("habits", STATEMENTS["habits"].replace("interval 28 day", "interval 21 day"))
+        assert json_of(invoke(tiny_copy, "run", "--json"))["models"][0]["version"] == 2
+
+    def test_quarantined_rows_stand_beside_the_kept_ones(self, tiny_copy: TinyProject) -> None:
+        tiny_copy.land(LAST_MONDAY, weekly_orders(LAST_MONDAY) + "99001,1,2024-03-26 09:00:00,-5\n")
+        result = invoke(tiny_copy, "run")
+        assert "(+1 in quarantine)" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("name", "old", "new", "said"),
+        [
+            ("again", "snapshots: {every: week, last: 12}", "snapshots: {every: week, last: 13}", "feature set habits needs snapshots that are not made"),
+            ("again", "snapshots: {every: week, last: 12}", "snapshots: {every: day, last: 12}", "expected: snapshots among every week, last 12"),
+            ("scores", "snapshots: {every: week, last: 4}", "snapshots: {every: week, last: 30}", "scores of model again needs snapshots that are not made"),
+        ],
+        ids=["longer", "other_grid", "scores"],
+    )  # fmt: skip
+    def test_snapshots_that_are_never_made_are_refused(
+        self, tiny_copy: TinyProject, name: str, old: str, new: str, said: str
+    ) -> None:
+        tiny_copy.edit(name, old, new)
+        result = invoke(tiny_copy, "status")
+        assert result.exit_code == 2
+        assert said in result.stderr
