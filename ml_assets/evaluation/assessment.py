@@ -20,7 +20,7 @@ from ml_assets.evaluation.explanations import (
     tree_contributions,
 )
 from ml_assets.evaluation.fairness import FairnessValue, fairness
-from ml_assets.evaluation.golden import GoldenFeature, golden_features
+from ml_assets.evaluation.golden import GoldenFeature, golden_features, missingness_leaks
 from ml_assets.evaluation.metrics import LOSS, MetricOptions, Vector
 from ml_assets.evaluation.scored import ScoredRows, scores_of
 from ml_assets.evaluation.slice_search import SliceSearch, worst_slices
@@ -174,7 +174,15 @@ class _Judged:
             return ()
         unlearnt = {*self._spec.exclude, *self._spec.carried}
         learnt = {name: column for name, column in self._columns.items() if name not in unlearnt}
-        return golden_features(self._label, self._score, learnt, self._cluster)
+        gaps = missingness_leaks(self._label, learnt, self._cluster)
+        return (
+            *golden_features(self._label, self._score, learnt, self._cluster),
+            *(
+                one._replace(feature=f"missing values of {one.feature}" if one.feature in learnt else one.feature)
+                for one in gaps
+                if one.golden
+            ),
+        )
 
     def errors(self, threshold: float, champion: Vector | None) -> Errors | None:
         if self._lacks("errors", ("binary",)):

@@ -141,7 +141,7 @@ def _silent(_label: str, _done: int, _total: int) -> None:
 
 def golden_share(found: Assessment) -> Fact:
     """1 where a single feature tells too much (`golden.GoldenLimits`), 0 where none does; the text names the strongest."""
-    judged = [one for one in found.golden if one.golden is not None and one.share is not None]
+    judged = [one for one in found.golden if one.golden is not None]
     if not judged:
         reason = found.absent.get("golden") or next(
             (one.reason for one in found.golden if one.reason), "no feature could be judged"

@@ -77,11 +77,6 @@ class Statement:
         return any(column.name.lower() in tables for column in self.tree.find_all(exp.Column))
 
     @cached_property
-    def output_columns(self) -> tuple[str, ...]:
-        """Names of the result's columns as far as the text alone tells."""
-        return tuple(self.tree.named_selects)
-
-    @cached_property
     def header(self) -> dict[str, str]:
         """The `-- key: value` lines at the top: purpose, grain, key, time."""
         found: dict[str, str] = {}

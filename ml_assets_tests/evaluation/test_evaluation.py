@@ -198,3 +198,17 @@ def test_steadiness_is_measured_over_other_seeds_of_the_same_rows(tmp_path: Path
 
     assert 0 < value < 0.5
     assert "over 3 seeds" in text
+
+
+def test_gaps_that_tell_the_outcome_are_a_golden_feature(tmp_path: Path) -> None:
+    world = World(tmp_path, customers=200, evaluation={"draws": 100})
+    world.kept = {
+        key: [((*row[:2], None if label else row[2], *row[3:]), label) for row, label in rows]
+        for key, rows in world.kept.items()
+    }
+    world.train()
+    [(value, text)] = world.lab.rows("select value, text from wh.evaluation.again__facts where fact = 'golden_share'")
+
+    assert value == 1
+    assert "spend" in text
+    assert world.judge(world.evaluation)["no_feature_explains_too_much"].status == "failed"
