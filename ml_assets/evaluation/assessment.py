@@ -32,6 +32,7 @@ from ml_assets.training.versions import ModelVersion
 
 CHAMPION = "champion"
 MOST_EXPLAINED = 10_000
+MOST_PERMUTED = 2_000
 _UNITS = {"binary": "log odds", "regression": "label units", "ranking": "score"}
 _SLICE_METRICS = {"binary": ("log_loss", "roc_auc"), "regression": ("rmse",)}
 
@@ -206,26 +207,31 @@ class _Judged:
 
 
 def explained(version: ModelVersion, scored: ScoredRows) -> Explained:
-    """Importance on at most `MOST_EXPLAINED` test rows, evenly spread: TreeSHAP of trees, permutation of anything else."""
+    """Importance on at most `MOST_EXPLAINED` test rows, evenly spread: TreeSHAP of trees with one output; permutation, on
+    at most `MOST_PERMUTED` of them, of anything else."""
     test = np.flatnonzero(scored.parts["test"])
     rows = np.unique(np.linspace(0, len(test) - 1, min(len(test), MOST_EXPLAINED)).round().astype(np.intp))
     if not len(test):
         return Explained((), None, rows, "there are no test rows")
-    if scored.task == "multiclass":
-        return Explained((), None, rows, "not defined for several classes")
     encoder, candidate = version.package.encoder, version.package.estimators[CANDIDATE]
     matrix, cluster = np.ascontiguousarray(scored.matrix[test[rows]]), scored.cluster[test[rows]]
-    if isinstance(candidate, Boosted):
+    if isinstance(candidate, Boosted) and scored.task != "multiclass":
         found = tree_contributions(
             candidate.text, matrix, encoder.features, trees=candidate.trees, categories=encoder.categories
         )
         return Explained(global_importance(found, cluster, unit=_UNITS[scored.task]), found, rows)
     if scored.task == "ranking":
         return Explained((), None, rows, "not defined for a ranking without trees")
-    predicted = permutation_importance(
-        candidate.predict, matrix, scored.label[test[rows]], encoder.features, cluster, task=scored.task
+    some = slice(None, None, -(-len(rows) // MOST_PERMUTED))
+    permuted = permutation_importance(
+        version.package.predict,
+        matrix[some],
+        scored.label[test[rows[some]]],
+        encoder.features,
+        cluster[some],
+        task=scored.task,
     )
-    return Explained(predicted, None, rows)
+    return Explained(permuted, None, rows)
 
 
 __all__ = ["CHAMPION", "LOSS", "Assessment", "Errors", "Explained", "assess", "explained", "options_of"]

@@ -67,6 +67,20 @@ def tree_contributions(
     return Contributions(tuple(features), found[:, :-1], tables.base, matrix, categories or {})
 
 
+def _class_losses(label: Floats, score: Floats) -> Floats:
+    """Log loss of each row, from probabilities of shape (n_rows, n_classes)."""
+    happened = score[np.arange(len(label)), label.astype(np.intp)]
+    found: Floats = -np.log(happened.clip(np.finfo(np.float64).eps))
+    return found
+
+
+_LOSSES: Mapping[str, tuple[Callable[[Floats, Floats], Floats], str]] = {
+    "binary": (log_losses, "log loss"),
+    "multiclass": (_class_losses, "log loss"),
+    "regression": (REGRESSION["mse"], "squared error"),
+}
+
+
 class Importance(NamedTuple):
     """How much a feature matters, by which `method`, in which `unit`; the interval (95 %, by clusters) may be null."""
 
@@ -93,7 +107,8 @@ def permutation_importance(
 ) -> tuple[Importance, ...]:  # fmt: skip
     """How much log loss (or squared error) rises when one feature's values change places among rows, the largest first.
 
-    For models without trees. `matrix` (n_rows, n_features), `predict` gives (n_rows,). A negative value is chance: the
+    For models without trees and for several classes. `matrix` (n_rows, n_features), `predict` gives (n_rows,), or
+    (n_rows, n_classes) for task `multiclass`, whose labels are positions of classes. A negative value is chance: the
     feature did not help. The interval is of the rows' mean rise over `repeats` draws. Correlated features share what they
     explain, and hide behind each other (Hooker and Mentch 2019).
     """
@@ -107,7 +122,7 @@ def permutation_importance(
             "importance cannot be measured on these rows", expected="a row, a label and a cluster each, a name a feature, one repeat or more",
             got=f"shape {matrix.shape}, {len(label)} labels, {len(cluster)} clusters, {len(features)} names, {repeats} repeats",
         )  # fmt: skip
-    losses, unit = (log_losses, "log loss") if task == "binary" else (REGRESSION["mse"], "squared error")
+    losses, unit = _LOSSES[task]
     random, before = np.random.default_rng(seed), losses(label, predict(matrix))
     rises = np.zeros(matrix.shape)
     changed = matrix.copy(order="F")

@@ -279,3 +279,20 @@ def test_permutation_importance_of_a_regression_is_twice_the_variance_explained(
 def test_permutation_importance_without_rows_is_refused() -> None:
     with pytest.raises(MlAssetsError, match="importance cannot be measured"):
         permutation_importance(lambda rows: rows[:, 0], np.zeros((0, 1)), np.zeros(0), ("a",), np.zeros(0, dtype=int))
+
+
+def test_permutation_importance_of_several_classes_names_the_feature_that_decides() -> None:
+    random = np.random.default_rng(5)
+    matrix = random.normal(size=(600, 3))
+    label = np.digitize(matrix[:, 1], [-0.5, 0.5]).astype(np.float64)
+
+    def predict(rows: np.ndarray) -> np.ndarray:
+        distance = -np.abs(rows[:, [1]] - np.array([-1.0, 0.0, 1.0])) * 4
+        return np.exp(distance) / np.exp(distance).sum(axis=1, keepdims=True)
+
+    found = permutation_importance(predict, matrix, label, ["a", "b", "c"], np.arange(600), task="multiclass")
+
+    assert (found[0].feature, found[0].unit) == ("b", "log loss")
+    assert found[0].low is not None
+    assert found[0].low > 0
+    assert [one.value for one in found[1:]] == [0.0, 0.0]
