@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, TypeAdapter
@@ -51,7 +51,7 @@ def components_command(kind: str | None, *, as_json: bool) -> int:
 
 
 def _schemas(places: Sequence[_Place]) -> object:
-    found = {place.name: TypeAdapter[Any](place.field.annotation).json_schema() for place in places}
+    found = {place.name: TypeAdapter(cast(Any, place.field.annotation)).json_schema() for place in places}
     return next(iter(found.values())) if len(found) == 1 else found
 
 
