@@ -51,7 +51,7 @@ def components_command(kind: str | None, *, as_json: bool) -> int:
 
 
 def _schemas(places: Sequence[_Place]) -> object:
-    found = {place.name: TypeAdapter(cast(Any, place.field.annotation)).json_schema() for place in places}
+    found = {place.name: TypeAdapter(cast("Any", place.field.annotation)).json_schema() for place in places}
     return next(iter(found.values())) if len(found) == 1 else found
 
 
