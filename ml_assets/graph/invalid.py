@@ -37,10 +37,12 @@ def invalid_declaration(
     """The first fault with its line, the others as examples. A field nobody knows comes first: it explains a missing one."""
     faults: list[Fault] = sorted(map(dict, problem.errors()), key=lambda fault: fault["type"] != "extra_forbidden")
     first = faults[0]
+    remedy, asked = _remedy(first, faults, spec, document), kind.rpartition(".")[2]
+    nested = [str(part) for part in first["loc"][:1] if len(first["loc"]) > 1]
     return DeclarationError(
         f"{kind}: {_said(first, document)}", place=document.place_of("attributes", *map(str, first["loc"])),
-        expected=_expected(first, spec), got=_got(first), remedy=f"{_remedy(first, faults, spec, document)}; "
-        f"`ml-assets components {kind.rpartition('.')[2]}` lists the fields",
+        expected=_expected(first, spec), got=_got(first),
+        remedy=f"{remedy}{'' if remedy.endswith('?') else ';'} `ml-assets components {'.'.join((asked, *nested))}` lists the fields",
         examples=[f"line {_line(fault, document)}: {_said(fault, document)}" for fault in faults[1:]],
     )  # fmt: skip
 

@@ -147,7 +147,7 @@ def test_an_unknown_field_is_told_before_the_missing_one_that_it_explains(tmp_pa
     written = {("snapshot" if name == "snapshots" else name): value for name, value in MODEL.items()}
     said = refusal(tmp_path, written, "Model")
     assert said.startswith("defs.yaml:5: ml_assets.Model: unknown field snapshot\n")
-    assert "did you mean snapshots?" in said
+    assert "remedy:   did you mean snapshots? `ml-assets components Model` lists the fields" in said
     assert "snapshots is missing" in said
 
 
@@ -155,7 +155,7 @@ def test_a_column_named_like_a_field_is_still_a_column(tmp_path: Path) -> None:
     columns = GOOD["contract"]["columns"] | {"type": {"type": "string", "nulable": False}}
     said = refusal(tmp_path, GOOD | {"contract": {"columns": columns}})
     assert "unknown field contract.columns.type.nulable" in said
-    assert "did you mean nullable" in said
+    assert "did you mean nullable? `ml-assets components RawTable.contract` lists the fields" in said
 
 
 @pytest.mark.parametrize(
