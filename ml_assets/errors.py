@@ -82,14 +82,20 @@ class UnknownNameError(DeclarationError):
 
     code = "MLA101"
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str], *, place: Path | str | None = None) -> None:
+    def __init__(
+        self, kind: str, name: str, valid: Iterable[str], *, place: Path | str | None = None, remedy: str | None = None
+    ) -> None:
         self.kind = kind
         self.name = name
         known = sorted(valid)
         near = nearest(name, known)
-        remedy = f"did you mean {' or '.join(near)}?" if near else f"declare {kind} {name}, or correct the name"
+        if near:
+            remedy = f"did you mean {' or '.join(near)}?"
         listed = ", ".join(known[:20]) or "none"
-        super().__init__(f"unknown {kind} {name!r}", expected=f"one of: {listed}", got=name, remedy=remedy, place=place)
+        super().__init__(
+            f"unknown {kind} {name!r}", expected=f"one of: {listed}", got=name, place=place,
+            remedy=remedy or f"declare {kind} {name}, or correct the name",
+        )  # fmt: skip
 
 
 class SqlError(DeclarationError):

@@ -4,26 +4,161 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, get_args, get_origin
 
-from ml_assets.errors import UnknownNameError
+import yaml
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
+
+from ml_assets.errors import DeclarationError, nearest
 from ml_assets.graph.project import KINDS, PREFIX
+from ml_assets.specs.fields import MEMBERS, choices, fields_below, kind_of, variants
+
+_WORDS: dict[object, str] = {
+    str: "text", int: "whole number", float: "number", bool: "true | false", Any: "any value", type(None): "null",
+}  # fmt: skip
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+# Longer unions are shown by their kinds alone until somebody asks for them: a screen stays readable.
+_MOST_VARIANTS, _MOST_PLACES = 4, 3
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A field, by the name a person would ask for it: `Model.split`."""
+
+    name: str
+    field: FieldInfo
 
 
 def components_command(kind: str | None, *, as_json: bool) -> int:
-    """Print the types, or one type's fields; always 0, or an error for an unknown type."""
+    """Print the types, one type's fields, or one field with what it holds; always 0, or an error for an unknown name."""
     if kind is None:
         for name, spec in KINDS.items():
             sys.stdout.write(f"{PREFIX}{name:<14} {(spec.__doc__ or '').splitlines()[0]}\n")
         return 0
-    name = kind.removeprefix(PREFIX)
-    if name not in KINDS:
-        raise UnknownNameError("component type", kind, KINDS)
-    spec = KINDS[name]
-    if as_json:
-        sys.stdout.write(json.dumps(spec.model_json_schema(), indent=2) + "\n")
-        return 0
-    sys.stdout.write(f"{PREFIX}{name}: {spec.__doc__}\n")
-    for field, info in spec.model_fields.items():
-        need = "required" if info.is_required() else f"default {info.get_default(call_default_factory=True)!r}"
-        sys.stdout.write(f"  {field:<16} {info.description or ''} ({need})\n")
+    head, *rest = kind.removeprefix(PREFIX).split(".")
+    name = ".".join((next((known for known in KINDS if known.lower() == head.lower()), head), *rest))
+    if name in KINDS:
+        spec = KINDS[name]
+        text = json.dumps(spec.model_json_schema(), indent=2) if as_json else "\n".join(_type_lines(name, spec))
+    else:
+        places = _places(name)
+        text = json.dumps(_schemas(places), indent=2) if as_json else "\n".join(_place_lines(places))
+    sys.stdout.write(f"{text}\n")
     return 0
+
+
+def _schemas(places: Sequence[_Place]) -> object:
+    found = {place.name: TypeAdapter(cast("Any", place.field.annotation)).json_schema() for place in places}
+    return next(iter(found.values())) if len(found) == 1 else found
+
+
+def _places(asked: str) -> list[_Place]:
+    """The fields that a dotted name stands for: below its type, or of that name in any type."""
+    head, *rest = asked.split(".")
+    kinds = {head: KINDS[head]} if head in KINDS else KINDS
+    wanted = tuple(rest) if head in KINDS else (head, *rest)
+    found: dict[str, _Place] = {}
+    for kind, spec in kinds.items():
+        for path, field in fields_below(spec):
+            if path == wanted or (head not in KINDS and path[-len(wanted) :] == wanted):
+                name = ".".join((kind, *path))
+                found.setdefault(name, _Place(name, field))
+    if not found:
+        raise _unknown(asked, kinds)
+    return list(found.values())
+
+
+def _unknown(asked: str, kinds: Mapping[str, type[BaseModel]]) -> DeclarationError:
+    """With near names: a type's, else a field's of as many parts as were asked for."""
+    parts = asked.count(".") + 1
+    paths = [(kind, *path) for kind, spec in kinds.items() for path, _ in fields_below(spec)]
+    names = {".".join(path if parts > 1 else path[-1:]) for path in paths if parts in (1, len(path))}
+    near = (nearest(asked, kinds) if parts == 1 else []) or nearest(asked, names)
+    return DeclarationError(
+        f"unknown component type or field {asked!r}", expected=f"one of: {', '.join(KINDS)}, or a field such as Model.split",
+        got=asked, remedy=f"did you mean {' or '.join(near)}?" if near else "`ml-assets components` lists the types",
+    )  # fmt: skip
+
+
+def _type_lines(name: str, spec: type[BaseModel]) -> Iterator[str]:
+    yield f"{PREFIX}{name}: {spec.__doc__}"
+    yield from _field_lines(spec, 1, name)
+
+
+def _place_lines(places: Sequence[_Place]) -> Iterator[str]:
+    for place in places[:_MOST_PLACES]:
+        yield f"{place.name}: {_described(place.field)}"
+        yield from _held_lines(place.field, 1, place.name, most=len(variants(place.field.annotation)))
+    for place in places[_MOST_PLACES:]:
+        yield f"{place.name}: {place.field.description or ''}"
+
+
+def _field_lines(spec: type[BaseModel], depth: int, path: str, *, variant: bool = False) -> Iterator[str]:
+    for name, field in spec.model_fields.items():
+        if variant and name == "kind":
+            continue
+        yield f"{'  ' * depth}{name:<{20 - 2 * depth}} {_described(field)}"
+        yield from _held_lines(field, depth + 1, f"{path}.{name}", most=_MOST_VARIANTS)
+
+
+def _held_lines(field: FieldInfo, depth: int, path: str, *, most: int) -> Iterator[str]:
+    """The fields of what a field holds, indented; of several variants each with its own."""
+    held, indent = variants(field.annotation), "  " * depth
+    if len(held) == 1:
+        yield from _field_lines(held[0], depth, path)
+    elif held:
+        yield f"{indent}kind: {' | '.join(str(kind_of(spec)) for spec in held)}"
+        if len(held) > most:
+            yield f"{indent}(`ml-assets components {path}` shows the fields of each)"
+            return
+        for spec in held:
+            yield f"{indent}kind: {kind_of(spec)}. {(spec.__doc__ or '').splitlines()[0]}"
+            yield from _field_lines(spec, depth + 1, path, variant=True)
+
+
+def _described(field: FieldInfo) -> str:
+    """Description, then what is allowed and whether it has to be given."""
+    bounds = [
+        f"{word} {getattr(limit, key):g}"
+        for limit in field.metadata
+        for key, word in _BOUNDS.items()
+        if getattr(limit, key, None) is not None
+    ]
+    facts = [", ".join([*filter(None, [_allowed(field.annotation)]), *bounds]), _need(field)]
+    return f"{field.description or ''} ({'; '.join(filter(None, facts))})".strip()
+
+
+def _allowed(annotation: Any) -> str:
+    """What may be written, in words; what is described by fields of its own is only called a list or a mapping."""
+    if variants(annotation):
+        return {"list": "list", "mapping": "mapping of names"}.get(MEMBERS.get(get_origin(annotation), ""), "")
+    if choices(annotation):
+        return " | ".join(map(_yaml, choices(annotation)))
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    origin, parts = get_origin(annotation), [part for part in get_args(annotation) if part is not Ellipsis]
+    if origin in MEMBERS:
+        members = _allowed(parts[-1]) if origin is dict else " | ".join(dict.fromkeys(map(_allowed, parts)))
+        return f"name: {members}" if origin is dict else f"list of {members}"
+    if hasattr(annotation, "__metadata__"):
+        return _allowed(parts[0])
+    return " | ".join(dict.fromkeys(_allowed(part) for part in parts if part is not type(None)))
+
+
+def _need(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if not isinstance(default, BaseModel):
+        return f"default {_yaml(default)}"
+    kind = getattr(default, "kind", None)
+    return f"default kind: {kind}" if kind and len(variants(field.annotation)) > 1 else "optional"
+
+
+def _yaml(value: object) -> str:
+    """A value as one would write it in YAML, on one line."""
+    plain = list(value) if isinstance(value, tuple) else value
+    return yaml.safe_dump(plain, default_flow_style=True, width=10_000).removesuffix("\n").removesuffix("\n...")

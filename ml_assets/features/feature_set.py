@@ -38,7 +38,7 @@ class FeatureSetAsset(ComputedTable):
         super().__init__(TableName("features", spec.name), spec, place, use_case=use_case)
         self.spec: FeatureSetSpec = spec
         self.statement = statement
-        self.times = require_times(statement.tables, times, f"{statement.path}:1")
+        self.times = require_times(statement.tables, times, f"{statement.shown}:1")
 
     @property
     def snapshots(self) -> SnapshotSpec:

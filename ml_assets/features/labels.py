@@ -45,7 +45,7 @@ class PopulationAsset(ComputedTable):
         super().__init__(TableName("labels", f"{spec.name}__population"), spec, place, use_case=use_case)
         self.spec: ModelSpec = spec
         self.statement = statement
-        self.times = require_times(statement.tables, times, f"{statement.path}:1")
+        self.times = require_times(statement.tables, times, f"{statement.shown}:1")
 
     @property
     def description(self) -> str:
@@ -101,7 +101,7 @@ class LabelAsset(ComputedTable):
         super().__init__(TableName("labels", spec.name), spec, place, use_case=use_case)
         self.spec: ModelSpec = spec
         self.statement = statement
-        self.times = require_times(statement.tables, times, f"{statement.path}:1")
+        self.times = require_times(statement.tables, times, f"{statement.shown}:1")
         self.horizon = span_length(spec.label.horizon)
         self.population = TableName("labels", f"{spec.name}__population")
 
@@ -168,7 +168,7 @@ def refuse_missing_columns(made: Mapping[str, str], wanted: Sequence[str], state
     missing = [name for name in wanted if name not in made]
     if missing:
         raise SqlError(
-            f"the statement lacks {', '.join(missing)}", place=f"{statement.path}:1", expected=", ".join(wanted),
+            f"the statement lacks {', '.join(missing)}", place=f"{statement.shown}:1", expected=", ".join(wanted),
             got=", ".join(name for name in made if name != SNAPSHOT_COLUMN), remedy="return these columns by these names",
         )  # fmt: skip
 
@@ -182,6 +182,6 @@ def refuse_other_label_columns(made: Mapping[str, str], entity: str, statement: 
     if not fits:
         expected, remedy = _EXPECTED.get(task, _EXPECTED["binary"])
         raise SqlError(
-            f"the label is not {_NAMED.get(task, _NAMED['binary'])}", place=f"{statement.path}:{statement.line_of('label') or 1}",
+            f"the label is not {_NAMED.get(task, _NAMED['binary'])}", place=f"{statement.shown}:{statement.line_of('label') or 1}",
             expected=expected, got=kind, remedy=remedy,
         )  # fmt: skip

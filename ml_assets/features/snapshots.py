@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -19,6 +20,10 @@ from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.store import Workbench
 
 _LINES_BEFORE = 1  # the statement begins on the second line of `snapshot_select`
+_OFFERED = ("Candidate bindings", "Candidate tables", "Did you mean")
+_MISSING = re.compile(
+    r'(?i)column "[^"]*" (?:not found|does not exist|in \w+ list not found)|does not have a column named'
+)
 
 
 def snapshot_select(statement: Statement) -> str:
@@ -67,12 +72,33 @@ def _enter(session: duckdb.DuckDBPyConnection, window: Window) -> None:
 
 
 def engine_error(statement: Statement, problem: Exception) -> SqlError:
-    """What the engine said about a statement that was wrapped in one line, at the line of the file it speaks of."""
+    """What the engine said about a statement that was wrapped in one line, at the line of the file it speaks of.
+
+    Columns that begin with an underscore are the warehouse's own and not offered.
+    """
     said, _, rest = str(problem).partition("\n\nLINE ")
     number = rest.partition(":")[0]
     line = max(1, int(number) - _LINES_BEFORE) if number.isdigit() else 1
+    first, *further = [text.strip() for text in said.splitlines() if text.strip()]
+    offered = next((text for text in further if text.startswith(_OFFERED)), "")
+    names = [name for name in re.findall(r'"([^"]+)"', offered) if not name.rpartition(".")[2].startswith("_")]
+    missing = _MISSING.search(first) is not None
     return SqlError(
-        "the engine refuses this statement", place=f"{statement.path}:{line}",
-        expected="a SELECT over declared tables and columns", got=said,
-        remedy="correct the statement; `ml-assets status` lists the tables there are",
+        "the engine refuses this statement", place=f"{statement.shown}:{line}",
+        expected=_wanted(names) if missing else "a SELECT over declared tables and columns", got=first,
+        remedy=_remedy(names, further, missing=missing),
     )  # fmt: skip
+
+
+def _wanted(names: Sequence[str]) -> str:
+    return "a column that is there" + (f", such as {', '.join(names)}" if names else "")
+
+
+def _remedy(names: Sequence[str], further: Sequence[str], *, missing: bool) -> str:
+    if missing:
+        meant = f"did you mean {names[0]}? Else " if names else ""
+        return f"{meant}correct the column's name, or add the column to the table that is read"
+    if names:
+        return f"did you mean {' or '.join(names)}?"
+    hint = next((text for text in further if text.startswith("Either ")), "correct the statement")
+    return f"{hint.rstrip('.')}; `ml-assets status` lists the tables there are"

@@ -37,7 +37,7 @@ class SqlTableAsset(ComputedTable):
         self.times = {table: times[table] for table in statement.tables if table in times} if times else {}
         if statement.uses_snapshot:
             raise SqlError(
-                f"{self.name} is one table for all snapshots", place=f"{statement.path}:{statement.line_of('$snapshot') or 1}",
+                f"{self.name} is one table for all snapshots", place=f"{statement.shown}:{statement.line_of('$snapshot') or 1}",
                 expected="a statement without $snapshot", got="$snapshot",
                 remedy="move what depends on the snapshot into a feature set or label",
             )  # fmt: skip

@@ -20,12 +20,13 @@ from ml_assets.warehouse.names import TableName
 
 @dataclass(frozen=True)
 class Statement:
-    """A parsed, read-only statement over declared tables."""
+    """A parsed, read-only statement over declared tables; `shown` is its path as messages give it."""
 
     path: Path
     text: str
     tree: exp.Query
     tokens: tuple[Token, ...]
+    shown: str
 
     @cached_property
     def tables(self) -> tuple[TableName, ...]:
@@ -128,12 +129,14 @@ def read_statement(sql_root: Path, relative: str, *, declared_at: str) -> Statem
             got=f"there are: {', '.join(near) or 'no SQL files'}", remedy="create the file or correct `sql:`",
         )  # fmt: skip
     text = path.read_text(encoding="utf-8")
-    statement = _parsed(path, text)
-    refuse_what_is_not_allowed(statement.tree, Words(path, text, statement.tokens))
+    # As places in YAML, relative to the project; the copy inside a wheel lies in no project.
+    shown = f"{sql_root.name}/{relative}" if sql_root.name == "sql" else str(path)
+    statement = _parsed(path, text, shown)
+    refuse_what_is_not_allowed(statement.tree, Words(shown, text, statement.tokens))
     return statement
 
 
-def _parsed(path: Path, text: str) -> Statement:
+def _parsed(path: Path, text: str, shown: str) -> Statement:
     try:
         tokens = sqlglot.tokenize(text, dialect="duckdb")
         trees = [
@@ -144,16 +147,16 @@ def _parsed(path: Path, text: str) -> Statement:
     except (ParseError, TokenError) as problem:
         details = getattr(problem, "errors", None) or [{}]
         raise SqlError(
-            "the SQL cannot be parsed", place=f"{path}:{_line_of(text, details[0])}", expected="one DuckDB SELECT",
+            "the SQL cannot be parsed", place=f"{shown}:{_line_of(text, details[0])}", expected="one DuckDB SELECT",
             got=details[0].get("description") or str(problem), remedy="correct the statement",
         ) from problem  # fmt: skip
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         kinds = ", ".join(type(tree).__name__.upper() for tree in trees) or "nothing"
         raise SqlError(
-            "a SQL file holds exactly one SELECT", place=f"{path}:1", expected="one SELECT (WITH … is fine)", got=kinds,
+            "a SQL file holds exactly one SELECT", place=f"{shown}:1", expected="one SELECT (WITH … is fine)", got=kinds,
             remedy="one statement a file; the engine creates the table itself",
         )  # fmt: skip
-    return Statement(path, text, trees[0], tuple(tokens))
+    return Statement(path, text, trees[0], tuple(tokens), shown)
 
 
 def _line_of(text: str, details: Mapping[str, object]) -> int:

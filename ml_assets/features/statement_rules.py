@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from sqlglot import Token, TokenType, exp
 
@@ -39,7 +38,7 @@ _READABLE = tuple(schema for schema in SCHEMAS if schema != "ops")
 class Words:
     """The words of a file, and where they stand."""
 
-    path: Path
+    path: str
     text: str
     tokens: Sequence[Token]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from ml_assets.errors import DeclarationError, UnknownNameError
+from ml_assets.graph.invalid import invalid_declaration
 from ml_assets.graph.yaml_document import Document, read_documents
 from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
 from ml_assets.specs.base import Described
@@ -97,46 +96,11 @@ def _declaration(document: Document, use_case: str) -> Declaration:
     name = kind.removeprefix(PREFIX)
     if name not in KINDS:
         raise UnknownNameError(
-            "component type", kind, [PREFIX + known for known in KINDS], place=document.place_of("type")
-        )
+            "component type", kind, [PREFIX + known for known in KINDS], place=document.place_of("type"),
+            remedy="take one of these, or another package's component",
+        )  # fmt: skip
     try:
         spec = KINDS[name].model_validate(document.data.get("attributes") or {})
     except ValidationError as problem:
-        raise _invalid(problem, document, kind) from problem
+        raise invalid_declaration(problem, KINDS[name], document, kind) from problem
     return Declaration(spec, document.place_of("attributes", "name"), use_case, document)
-
-
-def _invalid(problem: ValidationError, document: Document, kind: str) -> DeclarationError:
-    faults = problem.errors()
-    first = faults[0]
-    field = _field(first, document)
-    got = "nothing" if first["type"] == "missing" else first.get("input")
-    misread = isinstance(got, bool | date) or (first["type"] == "string_type" and isinstance(got, int | float))
-    remedy = f"quote the value, which YAML reads as {got!r}" if misread else f"correct {field}"
-    return DeclarationError(
-        f"{kind}: {field}: {_message(first)}", place=document.place_of("attributes", *map(str, first["loc"])),
-        expected=_expected(first), got=got, remedy=f"{remedy}; `ml-assets components {kind.removeprefix(PREFIX)}` lists the fields",
-        examples=[f"line {_line(fault, document)}: {_field(fault, document)}: {_message(fault)}" for fault in faults[1:]],
-    )  # fmt: skip
-
-
-def _line(fault: Mapping[str, Any], document: Document) -> str:
-    return document.place_of("attributes", *map(str, fault["loc"])).rpartition(":")[2]
-
-
-def _field(fault: Mapping[str, Any], document: Document) -> str:
-    """Dotted name of the field as it is written, or as it would be when it is missing."""
-    path = [str(part) for part in fault["loc"]]
-    written = document.written(["attributes", *path])[1:]
-    return ".".join([*written, path[-1]] if fault["type"] == "missing" else written) or "attributes"
-
-
-def _message(fault: Mapping[str, Any]) -> str:
-    return str(fault["msg"]).removeprefix("Value error, ")
-
-
-def _expected(fault: Mapping[str, Any]) -> str:
-    context = fault.get("ctx") or {}
-    if "expected" in context:
-        return str(context["expected"])
-    return {"missing": "a value", "extra_forbidden": "a declared field"}.get(str(fault["type"]), _message(fault))

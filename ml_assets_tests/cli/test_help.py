@@ -55,13 +55,79 @@ def test_components_lists_every_type_and_its_purpose() -> None:
 def test_components_describes_every_field_of_a_type() -> None:
     shown = CliRunner().invoke(main, ["components", "ml_assets.FeatureSet"]).output
     assert "entity" in shown
-    assert "(required)" in shown
+    assert "(text; required)" in shown
     schema = json.loads(CliRunner().invoke(main, ["components", "FeatureSet", "--json"]).output)
     assert schema["additionalProperties"] is False
     assert all(field.get("description") or "$ref" in field for field in schema["properties"].values())
 
 
-def test_components_offers_near_names_for_an_unknown_type() -> None:
-    result = CliRunner().invoke(main, ["components", "FeatureSets"])
+def components(*words: str) -> str:
+    result = CliRunner().invoke(main, ["components", *words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def indented(text: str) -> dict[str, int]:
+    """First word of every line → how far it is indented; of repeated words the first."""
+    found: dict[str, int] = {}
+    for line in text.splitlines():
+        found.setdefault(line.split()[0], len(line) - len(line.lstrip()))
+    return found
+
+
+def test_components_shows_nested_fields_below_the_one_that_holds_them() -> None:
+    shown = components("FeatureSet")
+    indents = indented(shown)
+    assert indents["snapshots"] < indents["every"] == indents["last"]
+    assert "(day | week | month; required)" in shown
+    assert components("RawTable").count(" max_null_share ") == 1
+
+
+def test_components_shows_every_variant_with_its_own_fields() -> None:
+    lines = [line.strip() for line in components("Model.split").splitlines()]
+    assert "kind: time | group | stratified | random" in lines
+    time, group = (next(n for n, line in enumerate(lines) if line.startswith(f"kind: {k}.")) for k in ("time", "group"))
+    assert any(line.startswith("test_snapshots ") for line in lines[time:group])
+    assert not any(line.startswith("validation ") for line in lines[time:group])
+
+
+@pytest.mark.parametrize("kind", ["RawTable", "SqlTable", "FeatureSet", "Model", "ScoredOutput", "Model.gate.rules"])
+def test_components_writes_defaults_as_yaml_and_stays_short(kind: str) -> None:
+    shown = components(kind)
+    assert len(shown.splitlines()) <= 120
+    assert [word for word in ("None)", "True", "False", "Spec(", "()", "typing", "pydantic") if word in shown] == []
+
+
+def test_components_points_to_what_it_leaves_out() -> None:
+    assert "`ml-assets components Model.gate.rules` shows the fields of each" in components("Model")
+    assert "package_size" in components("Model.gate.rules")
+
+
+@pytest.mark.parametrize(
+    ("asked", "begins"),
+    [("Model.snapshots.every", "Model.snapshots.every: "), ("snapshots", "FeatureSet.snapshots: "), ("model", "ml_assets.Model: ")],
+)  # fmt: skip
+def test_components_narrows_to_a_nested_name(asked: str, begins: str) -> None:
+    assert components(asked).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("FeatureSets", "did you mean FeatureSet?"),
+        ("Model.splt", "did you mean Model.split"),
+        ("Model.snapshots.evry", "did you mean Model.snapshots.every"),
+        ("snapshot", "did you mean snapshots"),
+        ("zzzzzz", "`ml-assets components` lists the types"),
+    ],
+)
+def test_components_offers_near_names_for_an_unknown_one(asked: str, said: str) -> None:
+    result = CliRunner().invoke(main, ["components", asked])
     assert result.exit_code == 2
-    assert "did you mean FeatureSet" in result.stderr
+    assert said in result.stderr
+    assert "declare" not in result.stderr
+
+
+def test_components_gives_the_schema_of_a_nested_field() -> None:
+    schema = json.loads(components("FeatureSet.snapshots", "--json"))
+    assert set(schema["properties"]) == {"every", "start", "last"}

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from ml_assets.errors import SqlError
+from ml_assets.features.snapshots import engine_error
 from ml_assets.features.statement import Statement, read_statement
 from ml_assets.features.statement_rules import UNREPEATABLE
 from ml_assets.warehouse.names import TableName
@@ -79,7 +80,7 @@ SQL_ROOT = Path(__file__).parents[2].resolve() / "sql"
 def test_statement_is_refused_at_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:
     with pytest.raises(SqlError, match=said) as caught:
         Lab(tmp_path).statement(text)
-    assert str(caught.value.place) == f"{tmp_path}/sql/test/statement.sql:{line}"
+    assert str(caught.value.place) == f"sql/test/statement.sql:{line}"
 
 
 @pytest.mark.parametrize(
@@ -136,10 +137,39 @@ def test_engine_error_names_the_line_of_the_file(tmp_path: Path) -> None:
     feature_set = lab.feature_set("select customer_id,\n    0 as events,\n    amont as total\nfrom staging.events")
     with pytest.raises(SqlError, match=r"sums\.sql:3: the engine refuses") as caught:
         lab.run(feature_set)
-    assert '"amont" not found' in str(caught.value)
+    said = str(caught.value)
+    assert said.startswith("sql/test/features/sums.sql:3: ")
+    assert 'got:      Binder Error: Referenced column "amont" not found in FROM clause!\n' in said
+    assert "  expected: a column that is there, such as amount" in said
+    assert "did you mean amount?" in said
+    assert "\\n" not in said
     table = lab.sql_table("select *\n, amont from staging.events")
     with pytest.raises(SqlError, match=r"made\.sql:2: the engine refuses"):
         lab.run(table)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "remedy"),
+    [
+        ("select _fil from t", "a column that is there", "correct the column's name"),
+        ("select t.amont from t", "a column that is there, such as amount", "did you mean amount?"),
+        ("select * from t join t as b using (amont)", "a column that is there", "correct the column's name"),
+        ("select summ(amount) from t", "a SELECT over declared", "did you mean sum?"),
+        ("select customer_id, sum(amount) from t", "a SELECT over declared", "Either add it to the GROUP BY list"),
+        ("select sum(note) from t", "a SELECT over declared", "correct the statement"),
+    ],
+)
+def test_engine_error_is_short_and_offers_what_fits(tmp_path: Path, query: str, expected: str, remedy: str) -> None:
+    connection = duckdb.connect()
+    connection.execute("create table t (customer_id integer, amount integer, note text, _file text, _row integer)")
+    with pytest.raises(duckdb.Error) as refused:
+        connection.execute(query)
+    error = engine_error(Lab(tmp_path).statement("select 1"), refused.value)
+    assert str(error.expected).startswith(expected)
+    assert str(error.remedy).startswith(remedy)
+    assert "\n" not in f"{error.got}{error.expected}{error.remedy}"
+    assert "_file" not in str(error)
+    assert "_row" not in str(error)
 
 
 def fingerprint(lab: Lab, text: str) -> str:

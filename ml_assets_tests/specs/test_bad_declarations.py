@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from ml_assets.errors import DeclarationError
+from ml_assets.graph.project import read_declarations
 from ml_assets.specs.tables import RawTableSpec
 
 GOOD: dict[str, Any] = {
@@ -95,3 +99,81 @@ def test_a_bad_declaration_is_refused_in_words(kind: str) -> None:
         declared(**changes)
     said = str(refusal.value)
     assert [word for word in words if word not in said] == [], said
+
+
+MODEL: dict[str, Any] = {
+    "name": "again", "entity": "id", "snapshots": {"every": "week", "last": 9}, "features": ["habits"],
+    "label": {"sql": "a.sql", "population": "b.sql", "horizon": "7 days"},
+    "split": {"kind": "time", "test_snapshots": 2, "validation_snapshots": 1},
+}  # fmt: skip
+PYDANTIC = ("Input should", "Extra inputs", "not permitted", "Field required", "Value error", "Input tag", "discriminator",
+            "pydantic", "should have", "should be")  # fmt: skip
+
+
+def refusal(folder: Path, attributes: dict[str, Any], kind: str = "RawTable") -> str:
+    file = folder / "defs.yaml"
+    file.write_text(yaml.safe_dump({"type": f"ml_assets.{kind}", "attributes": attributes}, sort_keys=False))
+    with pytest.raises(DeclarationError) as caught:
+        read_declarations(file, folder, folder)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_declaration_is_told_in_our_words(tmp_path: Path, kind: str) -> None:
+    said = refusal(tmp_path, GOOD | BAD[kind][0])
+    assert [phrase for phrase in PYDANTIC if phrase in said] == [], said
+
+
+@pytest.mark.parametrize(
+    ("changes", "headline", "remedy"),
+    [
+        ({"snapshots": {"evry": "week", "last": 9}}, "unknown field snapshots.evry", "did you mean every?"),
+        ({"splits": {}}, "unknown field splits", "did you mean split"),
+        ({"split": MODEL["split"] | {"tests": 1}}, "unknown field split.tests", "did you mean test_snapshots"),
+        ({"gate": {"rules": [{"kind": "overfit", "maxi": 1}]}}, "unknown field gate.rules.0.maxi", "did you mean max"),
+        ({"horizon": "7 days"}, "unknown field horizon", "it stands in label.horizon"),
+        ({"qqqqqqqq": 1}, "unknown field qqqqqqqq", "remove qqqqqqqq"),
+    ],
+)
+def test_an_unknown_field_is_named_with_what_was_meant(
+    tmp_path: Path, changes: dict[str, Any], headline: str, remedy: str
+) -> None:
+    said = refusal(tmp_path, MODEL | changes, "Model")
+    assert f"ml_assets.Model: {headline}\n" in said
+    assert f"remedy:   {remedy}" in said
+
+
+def test_an_unknown_field_is_told_before_the_missing_one_that_it_explains(tmp_path: Path) -> None:
+    written = {("snapshot" if name == "snapshots" else name): value for name, value in MODEL.items()}
+    said = refusal(tmp_path, written, "Model")
+    assert said.startswith("defs.yaml:5: ml_assets.Model: unknown field snapshot\n")
+    assert "remedy:   did you mean snapshots? `ml-assets components Model` lists the fields" in said
+    assert "snapshots is missing" in said
+
+
+def test_a_column_named_like_a_field_is_still_a_column(tmp_path: Path) -> None:
+    columns = GOOD["contract"]["columns"] | {"type": {"type": "string", "nulable": False}}
+    said = refusal(tmp_path, GOOD | {"contract": {"columns": columns}})
+    assert "unknown field contract.columns.type.nulable" in said
+    assert "did you mean nullable? `ml-assets components RawTable.contract` lists the fields" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"split": {"kind": "tme"}}, ["split.kind: 'tme' is no known kind", "one of: time, group, stratified, random"]),
+        ({"gate": {"rules": [{"max": 1}]}}, ["gate.rules.0.kind is missing", "one of: metric, beats, "]),
+        ({"features": "habits"}, ["features: must be a list"]),
+        (
+            {"split": MODEL["split"] | {"test_snapshots": 0}},
+            ["split.test_snapshots: must be at least 1", "got:      0"],
+        ),
+        ({"retrain": "often"}, ["retrain: 'often' is not allowed", "'daily', 'weekly', 'monthly' or 'manual'"]),
+        ({"entity": None}, ["entity: must be a text"]),
+        ({"label": "a.sql"}, ["label: must be a mapping of fields to values"]),
+    ],
+)
+def test_a_bad_value_is_told_with_what_is_allowed(tmp_path: Path, changes: dict[str, Any], said: list[str]) -> None:
+    message = refusal(tmp_path, MODEL | changes, "Model")
+    assert [words for words in said if words not in message] == [], message
+    assert [phrase for phrase in PYDANTIC if phrase in message] == []
