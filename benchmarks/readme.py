@@ -18,7 +18,13 @@ def keep(figures: Mapping[str, Any]) -> None:
     """Merge new figures into the kept ones and rewrite the README's block."""
     kept: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
     for name, found in figures.items():
-        kept[name] = {**found, "on": f"{datetime.now(UTC):%Y-%m-%d}", "python": platform.python_version()}
+        # Sizes that were not measured again stay.
+        kept[name] = {
+            **(kept.get(name, {}) if name == "scale" else {}),
+            **found,
+            "on": f"{datetime.now(UTC):%Y-%m-%d}",
+            "python": platform.python_version(),
+        }
     KEPT.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")

@@ -225,7 +225,7 @@ class _Compiler:
             if table not in self._tables:
                 known = [str(name) for name in self._tables]
                 raise UnknownNameError(
-                    "table", str(table), known, place=f"{statement.path}:{statement.line_of(str(table)) or 1}"
+                    "table", str(table), known, place=f"{statement.shown}:{statement.line_of(str(table)) or 1}"
                 )
         return statement
 

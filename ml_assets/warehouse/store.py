@@ -40,7 +40,7 @@ _HELD_ELSEWHERE = re.compile(r"Could not set lock on file|Unique file handle con
 class EngineSettings:
     """Limits of each workbench. `threads` counts cores, `memory_limit` is in DuckDB's notation."""
 
-    memory_limit: str = field(default_factory=lambda: os.environ.get("ML_ASSETS_MEMORY_LIMIT", "2GB"))
+    memory_limit: str = field(default_factory=lambda: os.environ.get("ML_ASSETS_MEMORY_LIMIT", "1700MB"))
     threads: int = field(default_factory=lambda: int(os.environ.get("ML_ASSETS_THREADS", os.cpu_count() or 1)))
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
 
