@@ -36,7 +36,7 @@ class EvaluationAsset(ComputedTable):
     """`evaluation.<model>`: grain (version, estimator, part, snapshot, metric); a null snapshot is the part as a whole."""
 
     kinds = ("duckdb",)
-    imports = ("scipy.special", "sklearn.tree", "vl_convert")
+    imports = ("vl_convert",)
 
     def __init__(self, spec: ModelSpec, place: str, use_case: str) -> None:
         super().__init__(TableName("evaluation", spec.name), spec, place, use_case=use_case)
