@@ -25,7 +25,6 @@ from ml_assets.specs.times import SnapshotSpec
 from ml_assets.training.model import ModelAsset
 from ml_assets.training.training_set import TrainingSetAsset
 from ml_assets.warehouse.asset import TableAsset
-from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import SCHEMAS, TableName
 
 S = TypeVar("S", bound=Described)
@@ -135,15 +134,19 @@ class _Compiler:
         for asset in self._assets.values():
             asset.personal = self._personal(asset.use_case)
             if isinstance(asset, TrainingSetAsset):
-                asset.meanings = {str(dep): self._meaning(dep) for dep in asset.deps}
+                asset.meanings = self._meanings(asset)
         return Graph({name: self._assets[name] for name in order}, self._declared)
 
-    def _meaning(self, name: TableName) -> str:
-        """Fingerprint of the logic of a table and of all that it is made from, raw tables left out."""
-        asset = self._assets.get(name)
-        if asset is None or isinstance(asset, RawTableAsset):
-            return ""
-        return fingerprint(asset.logic, {str(dep): self._meaning(dep) for dep in asset.deps})
+    def _meanings(self, asset: TableAsset) -> dict[TableName, str]:
+        """The logic of everything that a table is made from, raw tables left out."""
+        found: dict[TableName, str] = {}
+        waiting = list(asset.deps)
+        while waiting:
+            read = self._assets.get(waiting.pop())
+            if read is not None and read.name not in found and not isinstance(read, RawTableAsset):
+                found[read.name] = read.logic
+                waiting += read.deps
+        return found
 
     def _personal(self, use_case: str) -> frozenset[str]:
         raw = [

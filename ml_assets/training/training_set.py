@@ -53,8 +53,8 @@ class TrainingSetAsset(ComputedTable):
         self.spec: ModelSpec = spec
         self.sets = sets
         self.labels = TableName("labels", spec.name)
-        # Table → fingerprint of the statements behind it, down to the raw tables; known to the compiled graph.
-        self.meanings: Mapping[str, str] = {}
+        # The logic of every table behind it, down to the raw ones; known to the compiled graph.
+        self.meanings: Mapping[TableName, str] = {}
 
     @property
     def description(self) -> str:
@@ -74,7 +74,7 @@ class TrainingSetAsset(ComputedTable):
             self.spec.carried,
             sorted(self.spec.evaluation.watched & set(self.spec.exclude)),
             # What a feature or label means has changed: waiting for the schedule would score new meanings by an old model.
-            dict(self.meanings),
+            {str(table): logic for table, logic in self.meanings.items()},
         )
 
     def due(self, before: ManifestRow | None, context: RunContext) -> bool:
@@ -91,7 +91,7 @@ class TrainingSetAsset(ComputedTable):
         if before is not None and not self.due(before, context):
             return {UNPARTITIONED: dict(before.inputs)}
         labelled = self._labelled(bench, context.now)
-        if not labelled:
+        if not labelled or self._waits(bench, labelled):
             return {}
         found: dict[str, str] = {}
         for table in self.deps:
@@ -100,6 +100,16 @@ class TrainingSetAsset(ComputedTable):
                 return {}
             found |= {f"{table}/{key}": rows[key].content for key in labelled}
         return {UNPARTITIONED: found}
+
+    def _waits(self, bench: Workbench, labelled: Sequence[str]) -> bool:
+        """Whether a table behind it still holds rows of an earlier logic: learning from them would be in vain."""
+        keys = {UNPARTITIONED, *labelled}
+        return any(
+            row.logic != logic
+            for table, logic in self.meanings.items()
+            for key, row in manifest_of(bench, table).items()
+            if key in keys
+        )
 
     def _labelled(self, bench: Workbench, now: datetime) -> list[str]:
         grid = set(self.spec.snapshots.keys(now))

@@ -284,7 +284,7 @@ def test_too_few_entities_leave_the_comparison_open_with_the_reason_and_the_valu
 
     assert found["gain_over_each_baseline_is_real"].status == "not_applicable"
     assert "independent clusters are too few for an interval" in found["gain_over_each_baseline_is_real"].summary
-    assert "(expected calibration error on the test rows)" in found["probabilities_are_calibrated"].summary
+    assert "(expected calibration error on the test rows; limit 0.05)" in found["probabilities_are_calibrated"].summary
 
 
 @given(values=st.lists(st.integers(-3, 60), min_size=1, max_size=300), most=st.integers(2, 12))
