@@ -21,7 +21,7 @@ from ml_assets.evaluation.explanations import (
 )
 from ml_assets.evaluation.fairness import FairnessValue, fairness
 from ml_assets.evaluation.golden import GoldenFeature, golden_features, missingness_leaks
-from ml_assets.evaluation.metrics import LOSS, MetricOptions, Vector
+from ml_assets.evaluation.metrics import MetricOptions, Vector
 from ml_assets.evaluation.scored import ScoredRows, scores_of
 from ml_assets.evaluation.slice_search import SliceSearch, worst_slices
 from ml_assets.evaluation.slices import DeclaredSlice, SliceResult, declared_slices
@@ -232,6 +232,3 @@ def explained(version: ModelVersion, scored: ScoredRows) -> Explained:
         task=scored.task,
     )
     return Explained(permuted, None, rows)
-
-
-__all__ = ["CHAMPION", "LOSS", "Assessment", "Errors", "Explained", "assess", "explained", "options_of"]

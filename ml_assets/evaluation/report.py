@@ -124,7 +124,7 @@ def _gain_section(facts: ReportFacts) -> str:
     judged = list(dict.fromkeys((LOSS[facts.task], PRIMARY[facts.task])))
     rows = [
         [f"{swatch(one.other)}{escaped(facts.name_of(one.other))}", escaped(metric_info(facts.task, one.metric).title),
-         number(one.difference), between(one.low, one.high), f"<b>{escaped(one.verdict)}</b>"]
+         number(one.difference), between(one.low, one.high), f"<strong>{escaped(one.verdict)}</strong>"]
         for metric in judged for one in facts.found.comparisons if one.metric == metric
     ]  # fmt: skip
     absent = facts.found.absent.get("champion")

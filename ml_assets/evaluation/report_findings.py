@@ -59,7 +59,7 @@ def _slice_table(title: str, said: str, slices: list[SliceResult]) -> str:
     rows = [
         [escaped(one.slice), *([escaped(_metric(one.metric))] if several else []), number(one.value) + between(one.low, one.high),
          number(one.overall), f"{one.rows:,}", "" if one.q_value is None else f"{one.q_value:.3f}",
-         f"<b>{escaped(one.verdict)}</b>" if one.verdict == WORSE else escaped(one.reason or one.verdict)]
+         f"<strong>{escaped(one.verdict)}</strong>" if one.verdict == WORSE else escaped(one.reason or one.verdict)]
         for one in slices
     ]  # fmt: skip
     header = ["slice", *(["metric"] if several else []), "value", "all rows", "rows", "q", "verdict"]

@@ -111,6 +111,7 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     page = Page(report_of(world))
 
     assert "script" not in page.tags
+    assert "b" not in page.tags
     assert "<b>a & b</b>" in page.said
     assert 'one rule (a"><script>)' in page.said
 
