@@ -35,7 +35,7 @@ class ErrorAwareGroup(click.Group):
 @click.version_option(__version__, prog_name="ml-assets")
 @click.option(
     "--project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
-    help="Project folder (holds sql/ and workspace.yaml). Default: the nearest one above the current folder.",
+    help="Project folder (holds defs/ and sql/). Default: $ML_ASSETS_PROJECT, else the nearest at or above this one.",
 )  # fmt: skip
 @click.pass_context
 def main(ctx: click.Context, project: Path | None) -> None:
