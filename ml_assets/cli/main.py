@@ -138,6 +138,23 @@ def components(kind: str | None, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("kind", required=False)
+@click.option(
+    "--write", type=click.Path(file_okay=False, path_type=Path),
+    help="Write one file a KIND and ml_assets.schema.json, which knows them all, into this folder.",
+)  # fmt: skip
+def schema(kind: str | None, write: Path | None) -> None:
+    """Print the JSON schema of a `defs.yaml` of any type, or of one KIND; editors complete and check by it.
+
+    Per file: a first line `# yaml-language-server: $schema=PATH/ml_assets.schema.json`. Per project, in VS Code's
+    settings: `"yaml.schemas": {"PATH/ml_assets.schema.json": "**/defs.yaml"}`.
+    """
+    from ml_assets.cli.schema import schema_command
+
+    sys.exit(schema_command(kind, write))
+
+
+@main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, help="Port to listen on.")
 @click.pass_obj
