@@ -72,7 +72,7 @@ attributes:
   gate:
     better_than: [constant, one_rule]
     rules:
-      - {kind: beats, other: linear}
+      - {kind: beats, other: linear, significant: false}
       - {kind: metric, metric: roc_auc, min: 0.7}
 """,
     "ScoredOutput": """\
