@@ -106,12 +106,14 @@ def _held_lines(field: FieldInfo, depth: int, path: str, *, most: int) -> Iterat
     if len(held) == 1:
         yield from _field_lines(held[0], depth, path)
     elif held:
-        yield f"{indent}kind: {' | '.join(str(kind_of(spec)) for spec in held)}"
+        if all(kind_of(spec) for spec in held):
+            yield f"{indent}kind: {' | '.join(str(kind_of(spec)) for spec in held)}"
         if len(held) > most:
             yield f"{indent}(`ml-assets components {path}` shows the fields of each)"
             return
-        for spec in held:
-            yield f"{indent}kind: {kind_of(spec)}. {(spec.__doc__ or '').splitlines()[0]}"
+        for number, spec in enumerate(held):
+            form = f"kind: {kind_of(spec)}." if kind_of(spec) else "or:" if number else "either:"
+            yield f"{indent}{form} {(spec.__doc__ or '').splitlines()[0]}"
             yield from _field_lines(spec, depth + 1, path, variant=True)
 
 

@@ -21,7 +21,7 @@ attributes:
   contract:
     columns:
       order_no: {type: string, nullable: false}
-      customer_id: {type: integer}
+      customer_id: {type: integer, max_null_share: 0.05}
       amount: {type: decimal, min: 0, unit: EUR}
       ordered_at: {type: timestamp, nullable: false}
   freshness: {max_age: 2 days}

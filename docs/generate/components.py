@@ -1,0 +1,134 @@
+"""One page a component: its purpose, what it yields, an example, and every field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from docs.generate.markdown import anchor, code, table
+from ml_assets.graph.compile import Graph, compile_graph
+from ml_assets.graph.project import KINDS, PREFIX, load_project
+from ml_assets.specs.examples import EXAMPLES, STATEMENTS
+from ml_assets.specs.fields import kind_of, variants
+from ml_assets.specs.words import need, what
+
+_HEADER = ("field", "what may stand there", "if left out", "meaning")
+
+
+def page_name(kind: str) -> str:
+    """`raw-table.md` for RawTable."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind).lower() + ".md"
+
+
+@cache
+def example_graph() -> Graph:
+    """The graph of all examples together."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        for kind, text in EXAMPLES.items():
+            _written(root / "defs" / "shop" / kind / "defs.yaml", text)
+        for name, text in STATEMENTS.items():
+            _written(root / "sql" / name, text)
+        return compile_graph(load_project(root / "defs", root / "sql", root))
+
+
+def _written(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def component_page(kind: str) -> str:
+    """The page of `ml_assets.<kind>`."""
+    spec, example = KINDS[kind], EXAMPLES[kind]
+    name = yaml.safe_load(example)["attributes"]["name"]
+    lines = [
+        f"# {PREFIX}{kind}",
+        "",
+        (spec.__doc__ or "").strip(),
+        "",
+        f"`dg scaffold defs {PREFIX}{kind} shop/{name}` begins one with every field as a comment;",
+        f"`ml-assets components {kind}` says the same as this page on a terminal. All components: [reference](README.md).",
+        "",
+        "## Example",
+        "",
+        "```yaml",
+        example.rstrip(),
+        "```",
+        *_statements(example),
+        "",
+        "It yields:",
+        "",
+        *table(("asset", "with the checks"), _yielded(kind)),
+        "",
+        "## Fields",
+        "",
+        *_fields(spec, ""),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _statements(example: str) -> Iterator[str]:
+    for path, text in STATEMENTS.items():
+        if path in example:
+            yield from ("", f"`sql/{path}`:", "", "```sql", text.rstrip(), "```")
+
+
+def _yielded(kind: str) -> Iterator[tuple[str, str]]:
+    graph = example_graph()
+    for asset in graph:
+        if (
+            graph.declared_by[asset.name].document is not None
+            and type(graph.declared_by[asset.name].spec) is KINDS[kind]
+        ):
+            codes = sorted({check.code for check in asset.checks})
+            yield code(str(asset.name)), ", ".join(f"[{each}](checks.md#{each.lower()})" for each in codes)
+
+
+def _fields(spec: type[BaseModel], path: str, *, variant: bool = False) -> Iterator[str]:
+    """A table of a spec's fields, then one for whatever they hold, deepest last. A variant's `kind` stands above it."""
+    rows = [_row(name, field, path) for name, field in spec.model_fields.items() if not (variant and name == "kind")]
+    yield from table(_HEADER, rows) if rows else ["It has no fields beside `kind`."]
+    for name, field in spec.model_fields.items():
+        held, inner = variants(field.annotation), _inner(path, name, field)
+        if not held:
+            continue
+        yield from ("", f"### {inner}", "", field.description or "")
+        for each in held:
+            yield from ("", *_introduced(each, several=len(held) > 1))
+            yield from _fields(each, inner, variant=len(held) > 1)
+
+
+def _inner(path: str, name: str, field: FieldInfo) -> str:
+    member = {tuple: "[]", list: "[]", dict: ".NAME"}.get(get_origin(field.annotation) or object, "")
+    return f"{path}.{name}{member}".removeprefix(".")
+
+
+def _introduced(spec: type[BaseModel], *, several: bool) -> list[str]:
+    said = " ".join((spec.__doc__ or "").split())
+    if not several:
+        return [said, ""]
+    kind = kind_of(spec)
+    return [f"**{f'`kind: {kind}`' if kind else spec.__name__.removesuffix('Spec')}**: {said}", ""]
+
+
+def _row(name: str, field: FieldInfo, path: str) -> tuple[str, str, str, str]:
+    inner = _inner(path, name, field)
+    link = f"[fields](#{anchor(inner)})" if variants(field.annotation) else ""
+    required = field.is_required()
+    left_out = "**required**" if required else _left_out(field)
+    return code(name), ", ".join(filter(None, (code(what(field)), link))), left_out, field.description or ""
+
+
+def _left_out(field: FieldInfo) -> str:
+    default: Any = field.get_default(call_default_factory=True)
+    if isinstance(default, BaseModel):
+        return need(field) if kind_of(type(default)) else "its own defaults"
+    return code(need(field).removeprefix("default "))
