@@ -26,6 +26,7 @@ CHECKS = {
     for key, spec in ((s.key, s) for s in checks.check_specs)
 }
 GRAPH = defs.resolve_asset_graph()
+pytestmark = pytest.mark.reference
 every_asset = pytest.mark.parametrize("spec", SPECS.values(), ids=lambda spec: spec.key.to_user_string())
 
 
