@@ -129,12 +129,13 @@ def check(project: Path | None, /, **options: Any) -> None:
 
 @main.command()
 @click.argument("kind", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON schema.")
-def components(kind: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON schema of the fields.")
+@click.option("--document", is_flag=True, help="Print a commented `defs.yaml` of the KIND to begin with.")
+def components(kind: str | None, as_json: bool, document: bool) -> None:
     """List the component types, or the fields of one KIND (RawTable, FeatureSet, …)."""
-    from ml_assets.cli.reference import components_command
+    from ml_assets.cli.reference import components_command, document_command
 
-    sys.exit(components_command(kind, as_json=as_json))
+    sys.exit(document_command(kind) if document else components_command(kind, as_json=as_json))
 
 
 @main.command()

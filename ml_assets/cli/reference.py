@@ -11,8 +11,9 @@ from typing import Any, cast
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from ml_assets.errors import DeclarationError, nearest
+from ml_assets.errors import DeclarationError, UnknownNameError, nearest
 from ml_assets.graph.project import KINDS, PREFIX
+from ml_assets.specs.commented import commented_document
 from ml_assets.specs.fields import fields_below, kind_of, variants
 from ml_assets.specs.words import need, what
 
@@ -44,6 +45,22 @@ def components_command(kind: str | None, *, as_json: bool) -> int:
         text = json.dumps(_schemas(places), indent=2) if as_json else "\n".join(_place_lines(places))
     sys.stdout.write(f"{text}\n")
     return 0
+
+
+def document_command(kind: str | None) -> int:
+    """Print the document that `dg scaffold defs` would write; always 0, or an error for what is no type."""
+    name = known_kind(kind or "")
+    sys.stdout.write(commented_document(name, KINDS[name], ""))
+    return 0
+
+
+def known_kind(asked: str) -> str:
+    """The component type that a person names, whatever the case, with or without `ml_assets.`."""
+    wanted = asked.removeprefix(PREFIX).lower()
+    found = next((name for name in KINDS if name.lower() == wanted), None)
+    if found is None:
+        raise UnknownNameError("component type", asked, KINDS, remedy="`ml-assets components` lists the types")
+    return found
 
 
 def _schemas(places: Sequence[_Place]) -> object:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ml_assets.errors import UnknownNameError
+from ml_assets.cli.reference import known_kind
 from ml_assets.graph.project import KINDS, PREFIX
 from ml_assets.graph.schema import any_document_schema, document_schema
 
@@ -16,7 +16,7 @@ COMBINED = "ml_assets.schema.json"
 
 def schema_command(kind: str | None, folder: Path | None) -> int:
     """Print one schema, or write the asked ones into a folder; always 0, or an error for an unknown type."""
-    name = _known(kind) if kind is not None else None
+    name = known_kind(kind) if kind is not None else None
     if folder is None:
         sys.stdout.write(_text(any_document_schema() if name is None else document_schema(name)))
         return 0
@@ -26,14 +26,6 @@ def schema_command(kind: str | None, folder: Path | None) -> int:
     if name is None:
         _write(folder / COMBINED, any_document_schema())
     return 0
-
-
-def _known(kind: str) -> str:
-    asked = kind.removeprefix(PREFIX)
-    found = next((name for name in KINDS if name.lower() == asked.lower()), None)
-    if found is None:
-        raise UnknownNameError("component type", kind, KINDS, remedy="`ml-assets components` lists the types")
-    return found
 
 
 def _write(path: Path, schema: dict[str, Any]) -> None:

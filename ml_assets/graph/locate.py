@@ -73,8 +73,7 @@ def nothing_declared(folder: ProjectFolder) -> DeclarationError:
         "nothing is declared in this project yet", place=folder.root,
         expected=f"declarations such as {folder.shown}/shop/orders/defs.yaml, with `type: {PREFIX}RawTable`",
         got=f"no ml_assets declaration below {folder.shown}/",
-        remedy=f"write one: `ml-assets components RawTable` lists its fields, `dg scaffold defs {PREFIX}RawTable "
-        "shop/orders` begins it",
+        remedy="write one: `ml-assets components RawTable --document` prints one to begin with",
     )  # fmt: skip
 
 

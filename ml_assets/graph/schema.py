@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -52,4 +53,21 @@ def _document(kind: str) -> dict[str, Any]:
 
 def _definitions(specs: list[type[BaseModel]]) -> dict[str, Any]:
     found: dict[str, Any] = models_json_schema([(spec, "validation") for spec in specs])[1]["$defs"]
+    for variant, word in {pair for node in found.values() for pair in _told_apart(node)}:
+        required = found[variant].setdefault("required", [])
+        if word not in required:
+            required.append(word)
     return found
+
+
+def _told_apart(node: Any) -> Iterator[tuple[str, str]]:
+    """Variants that are told apart by a field, which has to be written although it has a default; with that field."""
+    if isinstance(node, dict):
+        if "discriminator" in node and "mapping" in node["discriminator"]:
+            word = node["discriminator"]["propertyName"]
+            yield from ((path.rpartition("/")[2], word) for path in node["discriminator"]["mapping"].values())
+        for member in node.values():
+            yield from _told_apart(member)
+    elif isinstance(node, list):
+        for member in node:
+            yield from _told_apart(member)

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from ml_assets import __version__
 from ml_assets.cli import main
+from ml_assets.graph.project import KINDS
 
 REGISTRY = ("registry", "drill", "promote", "approve", "rollback", "pin", "compare", "show")
 COMMANDS = ("run", "demo", "status", "check", "components", "schema", "ui", "replay", *REGISTRY)
@@ -126,6 +128,21 @@ def test_components_offers_near_names_for_an_unknown_one(asked: str, said: str) 
     assert result.exit_code == 2
     assert said in result.stderr
     assert "declare" not in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["RawTable", "model", "ml_assets.FeatureSet"])
+def test_components_prints_a_document_to_begin_with(kind: str) -> None:
+    document = yaml.safe_load(components(kind, "--document"))
+    known = KINDS[document["type"].removeprefix("ml_assets.")]
+    assert known.model_validate(document["attributes"]).name
+    assert kind.rpartition(".")[2].lower() in document["type"].lower()
+
+
+@pytest.mark.parametrize("words", [("--document",), ("Model.split", "--document")])
+def test_components_prints_no_document_of_what_is_no_type(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, ["components", *words])
+    assert result.exit_code == 2
+    assert "one of: FeatureSet, Model, RawTable" in result.stderr
 
 
 def test_components_gives_the_schema_of_a_nested_field() -> None:

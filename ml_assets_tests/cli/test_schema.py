@@ -12,6 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
 from ml_assets.cli import main
 from ml_assets.graph.project import KINDS
@@ -79,6 +80,18 @@ def test_a_misspelt_field_anywhere_is_not_valid(kind: str) -> None:
         place = list(_nested(document))[position]
         place["misspelt"] = 1
         assert not any(each.is_valid(document) for each in found), place
+
+
+def test_a_variant_has_to_say_its_kind_where_the_library_asks_for_it() -> None:
+    document = yaml.safe_load(EXAMPLES["RawTable"])
+    del document["attributes"]["format"]["kind"]
+    with pytest.raises(ValidationError):
+        KINDS["RawTable"].model_validate(document["attributes"])
+    assert not validator("RawTable").is_valid(document)
+    document = yaml.safe_load(EXAMPLES["Model"])
+    del document["attributes"]["split"]["kind"]
+    KINDS["Model"].model_validate(document["attributes"])
+    assert validator("Model").is_valid(document)
 
 
 def test_an_unknown_type_of_ours_is_not_valid_and_another_packages_is() -> None:

@@ -114,7 +114,7 @@ def test_an_empty_project_loads_without_assets_and_says_what_to_do(
         definitions = project_definitions(find_project(tmp_path))
     assert keys_of(definitions) == set()
     assert "nothing is declared in this project yet" in caplog.text
-    assert "dg scaffold defs ml_assets.RawTable" in caplog.text
+    assert "ml-assets components RawTable --document" in caplog.text
 
 
 def test_what_the_ui_loads_is_valid_without_python_of_the_project(smallest: Path) -> None:
