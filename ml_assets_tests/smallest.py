@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 from ml_assets_tests.tiny import TinyProject
 
-# What `dg` needs beside: the command line and Dagster's own commands do not.
-DG = """\
-[tool.dg]
-directory_type = "project"
+GUIDE = Path(__file__).resolve().parents[1] / "docs" / "your-own-project.md"
 
-[tool.dg.project]
-root_module = "defs"
-defs_module = "defs"
-code_location_target_module = "ml_assets.definitions"
-"""
+
+def guide_block(language: str, position: int) -> str:
+    """A block of the guide, so that what it says is what is tested."""
+    return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)[position]
+
+
+# What `dg` needs beside: the command line and Dagster's own commands do not.
+DG = guide_block("toml", 0)
 
 
 def smallest_project(root: Path, tiny: Path) -> Path:

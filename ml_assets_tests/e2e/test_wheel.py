@@ -17,33 +17,9 @@ import pytest
 from ml_assets_tests.e2e.state import ROOT, query
 from ml_assets_tests.example import example_project, land_orders
 from ml_assets_tests.shop import DEMO, NOW
+from ml_assets_tests.smallest import guide_block
 
 pytestmark = pytest.mark.xdist_group("wheel")
-
-_PYPROJECT = """\
-[project]
-name = "shop"
-version = "0.1.0"
-
-[tool.dg]
-directory_type = "project"
-
-[tool.dg.project]
-root_module = "shop"
-registry_modules = ["ml_assets"]
-"""
-_DEFINITIONS = """\
-from pathlib import Path
-
-import dagster as dg
-from ml_assets.components.graph_wide import graph_wide_definitions
-
-
-@dg.definitions
-def defs() -> dg.Definitions:
-    declared = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    return dg.Definitions.merge(declared, graph_wide_definitions())
-"""
 
 
 @dataclass(frozen=True)
@@ -88,14 +64,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Dagster project with its own package `shop`, as `dg` lays one out, and landing files for a year."""
+    """A Dagster project with its own package `shop`, as the guide lays one out, and landing files for a year."""
     root = example_project(tmp_path_factory.mktemp("elsewhere"))
     land_orders(root)
     (root / "shop").mkdir()
     (root / "defs").rename(root / "shop" / "defs")
-    files = {"pyproject.toml": _PYPROJECT, "shop/definitions.py": _DEFINITIONS, "shop/__init__.py": ""}
-    for name, text in files.items():
-        (root / name).write_text(text, encoding="utf-8")
+    (root / "shop" / "__init__.py").touch()
+    (root / "shop" / "definitions.py").write_text(guide_block("python", 0), encoding="utf-8")
+    (root / "pyproject.toml").write_text(guide_block("toml", 1), encoding="utf-8")
     return root
 
 
