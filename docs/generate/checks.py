@@ -32,6 +32,7 @@ def check_page() -> str:
     lines = [_INTRODUCTION]
     for family, title in _FAMILIES.items():
         rows = [_row(*pair) for (known, _), pair in found if known.startswith(family)]
+        rows = [_linkable(row, number == 0 or rows[number - 1][0] != row[0]) for number, row in enumerate(rows)]
         lines += [f"## {title}", "", *table(_HEADER, rows), ""]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -40,8 +41,9 @@ _HEADER = ("code", "check", "claims", "severity", "blocking", "for example on", 
 
 
 def _checks() -> Iterator[tuple[TableAsset, Check]]:
-    # The first table in the order of the graph stands for the others.
-    for asset in reversed(list(example_graph())):
+    # What comes last stands for the others: the first table in the order of the graph, of the history before flat ones.
+    order = sorted(example_graph(), key=lambda asset: "/flat/" in asset.place)
+    for asset in reversed(order):
         for check in asset.checks:
             yield asset, check
 
@@ -50,6 +52,11 @@ def _row(asset: TableAsset, check: Check) -> tuple[str, ...]:
     kind = next(name for name, spec in KINDS.items() if type(asset.spec) is spec)
     fields = ", ".join(f"`{'.'.join(path)}`" for path in fields_of(check.code))
     return (
-        f'<a id="{check.code.lower()}"></a>{check.code}', code(check.name), check.description, check.severity, "blocks" if check.blocking else "",
+        check.code, code(check.name), check.description, check.severity, "blocks" if check.blocking else "",
         f"{code(str(asset.name))} ([{kind}]({page_name(kind)}))", fields,
     )  # fmt: skip
+
+
+def _linkable(row: tuple[str, ...], first: bool) -> tuple[str, ...]:
+    """With an anchor at the first row of a code."""
+    return (f'<a id="{row[0].lower()}"></a>{row[0]}', *row[1:]) if first else row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -16,7 +17,7 @@ from pydantic.fields import FieldInfo
 from docs.generate.markdown import anchor, code, table
 from ml_assets.graph.compile import Graph, compile_graph
 from ml_assets.graph.project import KINDS, PREFIX, load_project
-from ml_assets.specs.examples import EXAMPLES, STATEMENTS
+from ml_assets.specs.examples import EXAMPLES, FLAT_EXAMPLES, STATEMENTS
 from ml_assets.specs.fields import kind_of, variants
 from ml_assets.specs.words import need, what
 
@@ -31,10 +32,11 @@ def page_name(kind: str) -> str:
 @cache
 def example_graph() -> Graph:
     """The graph of all examples together."""
-    with TemporaryDirectory() as folder:
-        root = Path(folder)
-        for kind, text in EXAMPLES.items():
-            _written(root / "defs" / "shop" / kind / "defs.yaml", text)
+    with TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        for folder, texts in (("history", EXAMPLES), ("flat", FLAT_EXAMPLES)):
+            for kind, text in texts.items():
+                _written(root / "defs" / "shop" / folder / kind / "defs.yaml", text)
         for name, text in STATEMENTS.items():
             _written(root / "sql" / name, text)
         return compile_graph(load_project(root / "defs", root / "sql", root))
@@ -52,27 +54,26 @@ def component_page(kind: str) -> str:
     lines = [
         f"# {PREFIX}{kind}",
         "",
-        (spec.__doc__ or "").strip(),
+        inspect.cleandoc(spec.__doc__ or ""),
         "",
         f"`dg scaffold defs {PREFIX}{kind} shop/{name}` begins one with every field as a comment;",
         f"`ml-assets components {kind}` says the same as this page on a terminal. All components: [reference](README.md).",
         "",
-        "## Example",
-        "",
-        "```yaml",
-        example.rstrip(),
-        "```",
-        *_statements(example),
-        "",
-        "It yields:",
-        "",
-        *table(("asset", "with the checks"), _yielded(kind)),
-        "",
+        *_example("Example", example),
+        *(_example("Example on a table with one example a row", FLAT_EXAMPLES[kind]) if kind in FLAT_EXAMPLES else ()),
         "## Fields",
         "",
         *_fields(spec, ""),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _example(title: str, text: str) -> Iterator[str]:
+    """An example with its statements, and what it yields."""
+    declared = yaml.safe_load(text)
+    yield from (f"## {title}", "", "```yaml", text.rstrip(), "```", *_statements(text), "", "It yields:", "")
+    yield from table(("asset", "with the checks"), _yielded(KINDS[declared["type"].removeprefix(PREFIX)], declared))
+    yield ""
 
 
 def _statements(example: str) -> Iterator[str]:
@@ -81,13 +82,10 @@ def _statements(example: str) -> Iterator[str]:
             yield from ("", f"`sql/{path}`:", "", "```sql", text.rstrip(), "```")
 
 
-def _yielded(kind: str) -> Iterator[tuple[str, str]]:
-    graph = example_graph()
+def _yielded(spec: type[BaseModel], declared: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    graph, wanted = example_graph(), spec.model_validate(declared["attributes"])
     for asset in graph:
-        if (
-            graph.declared_by[asset.name].document is not None
-            and type(graph.declared_by[asset.name].spec) is KINDS[kind]
-        ):
+        if graph.declared_by[asset.name].spec == wanted:
             codes = sorted({check.code for check in asset.checks})
             yield code(str(asset.name)), ", ".join(f"[{each}](checks.md#{each.lower()})" for each in codes)
 
@@ -115,8 +113,9 @@ def _introduced(spec: type[BaseModel], *, several: bool) -> list[str]:
     said = " ".join((spec.__doc__ or "").split())
     if not several:
         return [said, ""]
-    kind = kind_of(spec)
-    return [f"**{f'`kind: {kind}`' if kind else spec.__name__.removesuffix('Spec')}**: {said}", ""]
+    needed = ", ".join(code(name) for name, field in spec.model_fields.items() if field.is_required())
+    form = code(f"kind: {kind_of(spec)}") if kind_of(spec) else f"With {needed}"
+    return [f"**{form}**: {said}", ""]
 
 
 def _row(name: str, field: FieldInfo, path: str) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""One example of each kind of declaration. Together with `STATEMENTS` they are a whole project of use case `shop`.
+"""One example of each kind of declaration, and some of a flat table. With `STATEMENTS` they are a project of use case `shop`.
 
 What begins a new declaration, and what the reference pages show, is taken from here.
 """
@@ -83,6 +83,44 @@ attributes:
   owners: [team:shop]
   model: orders_again
   snapshots: {every: week, last: 10}
+""",
+}
+
+# The same on a table with one example a row: no SQL, no snapshots.
+FLAT_EXAMPLES: Mapping[str, str] = {
+    "RawTable": """\
+type: ml_assets.RawTable
+attributes:
+  name: customers
+  description: One row a customer, and whether the customer has left.
+  owners: [team:shop]
+  files: "customers.csv"
+  contract:
+    columns:
+      customer_id: {type: integer, nullable: false}
+      plan: {type: string, nullable: false, allowed: [basic, plus]}
+      months: {type: integer, nullable: false, min: 0}
+      churned: {type: boolean}
+  key: [customer_id]
+""",
+    "Model": """\
+type: ml_assets.Model
+attributes:
+  name: churn
+  description: Whether a customer leaves.
+  owners: [team:shop]
+  source: raw.customers
+  entity: customer_id
+  label: {column: churned}
+  split: {kind: stratified}
+""",
+    "ScoredOutput": """\
+type: ml_assets.ScoredOutput
+attributes:
+  name: churn
+  description: Every customer's probability of leaving.
+  owners: [team:shop]
+  model: churn
 """,
 }
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from ml_assets import __version__
 from ml_assets.cli import main
 from ml_assets.graph.project import KINDS
+from ml_assets.specs.fields import fields_below, kind_of, variants
 
 REGISTRY = ("registry", "drill", "promote", "approve", "rollback", "pin", "compare", "show")
 COMMANDS = ("run", "demo", "status", "check", "components", "schema", "ui", "replay", *REGISTRY)
@@ -82,12 +83,14 @@ def test_components_shows_nested_fields_below_the_one_that_holds_them() -> None:
     indents = indented(shown)
     assert indents["snapshots"] < indents["every"] == indents["last"]
     assert "(day | week | month; required)" in shown
-    assert components("RawTable").count(" max_null_share ") == 1
+    held = [path for path, _ in fields_below(KINDS["RawTable"]) if path[-1] == "max_null_share"]
+    assert components("RawTable").count(" max_null_share ") == len(held) > 0
 
 
 def test_components_shows_every_variant_with_its_own_fields() -> None:
     lines = [line.strip() for line in components("Model.split").splitlines()]
-    assert "kind: time | group | stratified | random" in lines
+    kinds = [kind_of(spec) for spec in variants(KINDS["Model"].model_fields["split"].annotation)]
+    assert f"kind: {' | '.join(map(str, kinds))}" in lines
     time, group = (next(n for n, line in enumerate(lines) if line.startswith(f"kind: {k}.")) for k in ("time", "group"))
     assert any(line.startswith("test_snapshots ") for line in lines[time:group])
     assert not any(line.startswith("validation ") for line in lines[time:group])

@@ -52,10 +52,12 @@ def test_page_has_a_row_for_every_field_with_its_description(kind: str) -> None:
 def test_examples_of_the_pages_are_a_project(tmp_path: Path) -> None:
     for kind in KINDS:
         text = written(page_name(kind))
-        (document,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
-        assert yaml.safe_load(document)["type"] == f"ml_assets.{kind}"
-        (tmp_path / "defs" / "shop" / kind).mkdir(parents=True)
-        (tmp_path / "defs" / "shop" / kind / "defs.yaml").write_text(document, encoding="utf-8")
+        documents = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+        assert {yaml.safe_load(document)["type"] for document in documents} == {f"ml_assets.{kind}"}
+        for number, document in enumerate(documents):
+            path = tmp_path / "defs" / "shop" / kind / str(number) / "defs.yaml"
+            path.parent.mkdir(parents=True)
+            path.write_text(document, encoding="utf-8")
         for path, statement in re.findall(r"`(sql/[\w/.]+)`:\n\n```sql\n(.*?)```", text, flags=re.DOTALL):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(statement, encoding="utf-8")
@@ -112,5 +114,5 @@ def test_generator_copes_with_a_union_without_kinds() -> None:
 
     text = "\n".join(_fields(OwnerSpec, ""))
     assert "| `label` | `fields \\| text`, [fields](#label) | `null` | What is predicted. |" in text
-    assert "**Statement**: In SQL." in text
-    assert "**Column**: A column." in text
+    assert "**With `sql`**: In SQL." in text
+    assert "**With `column`**: A column." in text

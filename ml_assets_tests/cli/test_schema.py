@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from ml_assets.cli import main
 from ml_assets.graph.project import KINDS
 from ml_assets.specs.commented import commented_document
-from ml_assets.specs.examples import EXAMPLES
+from ml_assets.specs.examples import EXAMPLES, FLAT_EXAMPLES
 from ml_assets_tests.e2e.state import ROOT
 from ml_assets_tests.e2e.task_projects import CASES
 from ml_assets_tests.example import uncommented
@@ -39,6 +39,8 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every declaration that stands in the repository, and those of the tests' projects."""
     for path in sorted((ROOT / "ml_assets" / "defs").rglob("defs.yaml")):
         yield path.relative_to(ROOT).as_posix(), yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name, text in FLAT_EXAMPLES.items():
+        yield f"flat {name}", yaml.safe_load(text)
     for name, text in {**EXAMPLES, **DECLARATIONS, **{name: case.declaration for name, case in CASES.items()}}.items():
         yield name, yaml.safe_load(text)
     for kind, spec in KINDS.items():
