@@ -114,6 +114,34 @@ def plan(project: Path | None, /, **options: Any) -> None:
 
 
 @main.command()
+@click.argument("asset")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def explain(project: Path | None, asset: str, as_json: bool) -> None:
+    """What ASSET is, what it reads, its columns and checks, when and why it was last made. Changes nothing."""
+    from ml_assets.cli.explaining import explain_command
+
+    sys.exit(explain_command(project, asset=asset, as_json=as_json))
+
+
+@main.command()
+@click.argument("scores")
+@click.option("--row", required=True, metavar="KEY", help="The entity whose score is asked about.")
+@click.option("--snapshot", metavar="DATE", help="Snapshot of the score; default the newest with that entity.")
+@click.option("--most", default=5, show_default=True, type=click.IntRange(0, 1000), help="Most rows shown of each source.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def why(project: Path | None, /, **options: Any) -> None:
+    """Why one row of SCORES has its score: version, features with their contributions, source rows, landing files.
+
+    Changes nothing. Personal data is never shown.
+    """
+    from ml_assets.cli.explaining import why_command
+
+    sys.exit(why_command(project, **options))
+
+
+@main.command()
 @_selection
 @click.option("--partitions", help="Snapshots to judge: one key, or FIRST..LAST; default the newest of each asset.")
 @click.option("--all-partitions", is_flag=True, help="Judge every materialised snapshot.")
