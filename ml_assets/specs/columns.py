@@ -144,10 +144,22 @@ class ColumnSpec(Spec):
         return f"{self.description}{unit}".strip()
 
 
+class ColumnGroupSpec(ColumnSpec):
+    """One contract for several columns."""
+
+    names: tuple[str, ...] = Field(min_length=1, description="Names of the columns, all with this contract.")
+    source: None = Field(default=None, description="Has no place here: each column has a header of its own.")
+
+
 class ContractSpec(Spec):
     """Columns of a landing table, and what happens to what does not fit."""
 
-    columns: dict[str, ColumnSpec] = Field(min_length=1, description="Column name in the warehouse → its contract.")
+    columns: dict[str, ColumnSpec] = Field(
+        default_factory=dict, description="Column name in the warehouse → its contract."
+    )
+    alike: tuple[ColumnGroupSpec, ...] = Field(
+        default=(), description="Contracts that several columns share, each with the columns' `names`."
+    )
     extra_columns: Literal["freeze", "evolve", "discard"] = Field(
         default="freeze",
         description="A column nobody declared: refuse the file (`freeze`), add it as text (`evolve`), or drop it.",
@@ -163,6 +175,18 @@ class ContractSpec(Spec):
         default=("", "NA", "NULL", "null", "NaN", "nan", "None"),
         description="Spellings of a missing value in text files.",
     )
+
+    @model_validator(mode="after")
+    def _alike_are_columns(self) -> ContractSpec:
+        """Columns declared together stand among the others, after them."""
+        for group in self.alike:
+            shared = ColumnSpec.model_validate(group.model_dump(exclude={"names"}))
+            for name in group.names:
+                if self.columns.setdefault(name, shared) != shared:
+                    raise ValueError(f"column {name} has two contracts: leave it in columns or in alike, not in both")
+        if not self.columns:
+            raise ValueError("no column is declared: name each under columns, or several under alike")
+        return self
 
     @model_validator(mode="after")
     def _columns_are_named_well(self) -> ContractSpec:

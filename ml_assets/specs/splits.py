@@ -57,6 +57,20 @@ class RandomSplitSpec(SharesSpec):
     kind: Literal["random"] = "random"
 
 
+class ChronologicalSplitSpec(SharesSpec):
+    """Newest rows of a source for test, those before for validation, by its event time; equal times stay together."""
+
+    kind: Literal["chronological"] = "chronological"
+    seed: Literal[0] = Field(default=0, description="Nothing is drawn.")
+    embargo: Span | None = Field(
+        default=None,
+        description="Gap before validation and test: how long after its event time an outcome becomes known.",
+    )
+    every: Literal["day", "week", "month"] = Field(
+        default="month", description="Length of the periods by which the report shows the test."
+    )
+
+
 def _kind(value: Any) -> str:
     declared = value.get("kind", "time") if isinstance(value, Mapping) else getattr(value, "kind", "time")
     return str(declared)
@@ -66,6 +80,7 @@ SplitSpec = Annotated[
     Annotated[TimeSplitSpec, Tag("time")]
     | Annotated[GroupSplitSpec, Tag("group")]
     | Annotated[StratifiedSplitSpec, Tag("stratified")]
-    | Annotated[RandomSplitSpec, Tag("random")],
+    | Annotated[RandomSplitSpec, Tag("random")]
+    | Annotated[ChronologicalSplitSpec, Tag("chronological")],
     Discriminator(_kind),
 ]
