@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.table import Table
 from ml_assets.errors import shortened
 
 _WIDTH = 100
-_MOST_COLUMNS, _MOST_INPUTS, _MOST_FILES = 60, 6, 10
+_MOST_COLUMNS, _MOST_INPUTS, _MOST_FILES, _MOST_SHOWN = 60, 6, 10, 6
 
 
 def _console() -> Console:
@@ -78,11 +79,16 @@ def _print_model(console: Console, model: dict[str, Any] | None) -> None:
         if champion is None
         else f"champion is version {champion['version']} since {champion['moved_at']:%Y-%m-%d %H:%M} UTC, by {champion['moved_by']}: {champion['reason']}"
     )
-    console.print(f"\n[bold]model {model['name']}[/] ({model['task']}), newest version {model['newest_version'] or 'none'}")
+    console.print(
+        f"\n[bold]model {model['name']}[/] ({model['task']}), newest version {model['newest_version'] or 'none'}"
+    )
     console.print(escape(served), soft_wrap=True)
     for one in model["verdicts"]:
         word = "[green]passed[/]" if one["passed"] else "[red]refused[/]"
-        console.print(f"gate on version {one['version']} at {one['judged_at']:%Y-%m-%d %H:%M} UTC: {word}: {escape(one['reasons'])}", soft_wrap=True)
+        console.print(
+            f"gate on version {one['version']} at {one['judged_at']:%Y-%m-%d %H:%M} UTC: {word}: {escape(one['reasons'])}",
+            soft_wrap=True,
+        )
 
 
 def _print_columns(console: Console, columns: list[dict[str, Any]]) -> None:
@@ -93,7 +99,12 @@ def _print_columns(console: Console, columns: list[dict[str, Any]]) -> None:
     table = _table(*names, folded="made from")
     for one in columns[:_MOST_COLUMNS]:
         personal = " [yellow]personal[/]" if one["personal"] else ""
-        table.add_row(one["name"] + personal, one["type"].lower(), escape(one["contract"]), *([", ".join(one["from"])] if len(names) == 4 else []))
+        table.add_row(
+            one["name"] + personal,
+            one["type"].lower(),
+            escape(one["contract"]),
+            *([", ".join(one["from"])] if len(names) == 4 else []),
+        )
     console.print(table)
     if len(columns) > _MOST_COLUMNS:
         console.print(f"  … and {len(columns) - _MOST_COLUMNS} more columns: --json lists all")
@@ -108,8 +119,17 @@ def _print_checks(console: Console, checks: list[dict[str, Any]]) -> None:
         counts = [f"[green]{one['passed']} passed[/]" if one["passed"] else "", failed]
         counts.append(f"{one['not_applicable']} n/a" if one["not_applicable"] else "")
         blocking = " [dim]blocks[/]" if one["blocking"] else ""
-        said = f"{one['said_of']}: {one['said']}" if one["said_of"] and not one["said"].startswith(one["said_of"]) else one["said"]
-        table.add_row(one["check"] + blocking, one["code"], ", ".join(filter(None, counts)) or "not judged", escape(shortened(said, 120)))
+        said = (
+            f"{one['said_of']}: {one['said']}"
+            if one["said_of"] and not one["said"].startswith(one["said_of"])
+            else one["said"]
+        )
+        table.add_row(
+            one["check"] + blocking,
+            one["code"],
+            ", ".join(filter(None, counts)) or "not judged",
+            escape(shortened(said, 120)),
+        )
     console.print(table)
 
 
@@ -118,23 +138,36 @@ def print_why(found: dict[str, Any]) -> None:
     console = _console()
     at = f" at {found['snapshot']}" if found["snapshot"] else ""
     predicted = f", predicted {found['predicted']}" if found["predicted"] is not None else ""
-    console.print(f"[bold]{found['scores']}[/] of {found['entity']} {escape(str(found['key']))}{at}: [bold]{found['score']:.6g}[/]{escape(predicted)}")
+    console.print(
+        f"[bold]{found['scores']}[/] of {found['entity']} {escape(str(found['key']))}{at}: [bold]{found['score']:.6g}[/]{escape(predicted)}"
+    )
     console.print(f"said {found['made_at']:%Y-%m-%d %H:%M} UTC in batch {found['batch']}")
     _print_version(console, found["model"])
     if found["inputs_changed_since"]:
-        console.print(f"[yellow]made again since, with other content[/]: {', '.join(found['inputs_changed_since'])}", soft_wrap=True)
+        console.print(
+            f"[yellow]made again since, with other content[/]: {', '.join(found['inputs_changed_since'])}",
+            soft_wrap=True,
+        )
     _print_contributions(console, found)
     for source in found["sources"]:
         _print_source(console, source)
 
 
 def _print_version(console: Console, model: dict[str, Any]) -> None:
-    console.print(f"by {model['version']} ({model['reference']}), package {model['package_sha256']}, trained {model['trained_at']} on {model['trained_rows']:,} rows", soft_wrap=True)
+    console.print(
+        f"by {model['version']} ({model['reference']}), package {model['package_sha256']}, trained {str(model['trained_at'])[:16].replace('T', ' ')} UTC on {model['trained_rows']:,} rows",
+        soft_wrap=True,
+    )
     if alias := model["alias"]:
-        console.print(f"{alias['alias']} since {alias['moved_at']:%Y-%m-%d %H:%M} UTC, by {escape(alias['moved_by'])}: {escape(alias['reason'])}", soft_wrap=True)
+        console.print(
+            f"{alias['alias']} since {alias['moved_at']:%Y-%m-%d %H:%M} UTC, by {escape(alias['moved_by'])}: {escape(alias['reason'])}",
+            soft_wrap=True,
+        )
     if verdict := model["verdict"]:
         word = "passed" if verdict["passed"] else "refused"
-        console.print(f"gate at {verdict['judged_at']:%Y-%m-%d %H:%M} UTC: {word}: {escape(verdict['reasons'])}", soft_wrap=True)
+        console.print(
+            f"gate at {verdict['judged_at']:%Y-%m-%d %H:%M} UTC: {word}: {escape(verdict['reasons'])}", soft_wrap=True
+        )
     if model["serves_now"] is not None and not model["version"].endswith(f"@{model['serves_now']}"):
         console.print(f"[yellow]version {model['serves_now']} serves now[/]")
 
@@ -164,17 +197,36 @@ def _print_source(console: Console, source: dict[str, Any]) -> None:
     console.print(f"\n[bold]{source['table']}[/]{count}, read by {source['read_by']}")
     console.print(f"[dim]{escape(source['how'])}[/]", soft_wrap=True)
     if source["shown"]:
-        names = [name for name in source["shown"][0] if not name.startswith("_")]
-        located = "_file" in source["shown"][0]
-        table = _table(*(["where"] if located else []), *names)
-        for row in source["shown"]:
-            line = row.get("_line")
-            where = [f"{row['_file']}:{line}" if line else f"{row['_file']} row {row['_row']}"] if located else []
-            table.add_row(*where, *(_value(row[name]) for name in names))
-        console.print(table)
+        console.print(_rows(source))
         if source["rows"] > len(source["shown"]):
             console.print(f"  … and {source['rows'] - len(source['shown']):,} more rows: --most shows more")
     for file in source["files"][:_MOST_FILES]:
-        console.print(f"  {escape(file['file'])} [dim]sha256 {str(file['sha256'])[:16]}…[/] {file['rows']} rows", soft_wrap=True)
+        console.print(
+            f"  {escape(file['file'])} [dim]sha256 {str(file['sha256'])[:16]}…[/] {file['rows']} rows", soft_wrap=True
+        )
     if len(source["files"]) > _MOST_FILES:
         console.print(f"  … and {len(source['files']) - _MOST_FILES} more files: --json lists all")
+
+
+def _rows(source: dict[str, Any]) -> Table:
+    """Some rows with the columns that their reader uses; of raw tables with file and line."""
+    shown, located = source["shown"], "_file" in source["shown"][0]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    places = (
+        [f"{row['_file']}:{row['_line']}" if row.get("_line") else f"{row['_file']} row {row['_row']}" for row in shown]
+        if located
+        else []
+    )
+    if located:
+        table.add_column("file:line", no_wrap=True, min_width=min(30, max(map(len, places))))
+    names = source["used"][:_MOST_SHOWN]
+    for name in names:
+        values = [_cell(row[name]) for row in shown]
+        table.add_column(name, no_wrap=True, min_width=min(19, max(map(len, values))))
+    for place, row in enumerate(shown):
+        table.add_row(*([escape(places[place])] if located else []), *(_cell(row[name]) for name in names))
+    return table
+
+
+def _cell(value: Any) -> str:
+    return value.strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else escape(shortened(_value(value), 24))

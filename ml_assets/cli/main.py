@@ -128,7 +128,9 @@ def explain(project: Path | None, asset: str, as_json: bool) -> None:
 @click.argument("scores")
 @click.option("--row", required=True, metavar="KEY", help="The entity whose score is asked about.")
 @click.option("--snapshot", metavar="DATE", help="Snapshot of the score; default the newest with that entity.")
-@click.option("--most", default=5, show_default=True, type=click.IntRange(0, 1000), help="Most rows shown of each source.")
+@click.option(
+    "--most", default=5, show_default=True, type=click.IntRange(0, 1000), help="Most rows shown of each source."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_obj
 def why(project: Path | None, /, **options: Any) -> None:

@@ -75,7 +75,8 @@ def _belongs(field: str, declared: DeclaredAs) -> bool:
     if field.rsplit(".", maxsplit=1)[-1] in _WORDS or field.split(".", maxsplit=1)[0] in _WORDS:
         return False
     if declared.kind != "Model":
-        return True
+        # Columns declared together stand among the others too.
+        return not field.startswith("contract.alike")
     schema, _, suffix = f"{declared.asset.schema}.{declared.asset.table}".partition("__")
     own = _MODEL_FIELDS.get(schema.partition(".")[0] + (f"__{suffix}" if suffix else ""), ())
     return any(field == name or field.startswith(f"{name}.") for name in own)

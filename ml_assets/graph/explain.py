@@ -110,7 +110,14 @@ def _checks(bench: Workbench, asset: TableAsset) -> list[dict[str, Any]]:
         [str(asset.name)],
     )
     judged = {row.pop("check_name"): row for row in rows}
-    nothing = {"passed": 0, "failed": 0, "not_applicable": 0, "judged_at": None, "said": "not judged yet", "said_of": ""}
+    nothing = {
+        "passed": 0,
+        "failed": 0,
+        "not_applicable": 0,
+        "judged_at": None,
+        "said": "not judged yet",
+        "said_of": "",
+    }
     return [
         {"check": check.name, "code": check.code, "severity": check.severity, "blocking": check.blocking, "rule": check.description}
         | judged.get(check.name, nothing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ml_assets.graph.compile import Graph
 from ml_assets.graph.declared import statement_of
 from ml_assets.graph.origin import columns_of
 from ml_assets.ingest.raw_table import RawTableAsset
+from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.specs.tables import CsvFormat, JsonLinesFormat
 from ml_assets.specs.times import snapshot_time
@@ -31,19 +32,25 @@ _COUNTED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class _Traced:
-    """Rows of one table that belong to the entity: SQL of them, how they were found, and what was read of the table."""
+class _Step:
+    """Rows of one table that belong to the entity: SQL of them (empty where rows cannot be followed), how they were found
+    or why not, who reads them, and how many were read where they are not followed."""
 
     table: TableName
     relation: str
     how: str
     read_by: str
+    rows: int | None = None
 
 
 def shown_values(row: Mapping[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
     """A row as it may be shown: personal values masked, long texts shortened."""
     return {
-        name: _PERSONAL if name in hidden and value is not None else shortened(value) if isinstance(value, str) else value
+        name: _PERSONAL
+        if name in hidden and value is not None
+        else shortened(value)
+        if isinstance(value, str)
+        else value
         for name, value in row.items()
     }
 
@@ -53,30 +60,26 @@ def rows_behind(
 ) -> list[dict[str, Any]]:
     """For every source table on the way: how many rows belong to the entity as of the snapshot, at most `most` of them,
     newest first, with file and line for raw tables; or why rows cannot be followed there."""
-    found: list[dict[str, Any]] = []
-    traced: list[_Traced] = []
-    if snapshot is None:
-        source = TableName.parse(str(getattr(asset.model, "source", "")))
-        where = f"cast({quoted(asset.model.entity)} as varchar) = {literal(key)}"
-        traced.append(_Traced(source, f"(select * from {source.quoted} where {where})", "the scored row itself", str(asset.name)))
-    else:
+    waiting: list[_Step] = []
+    if isinstance(asset, ExampleScoresAsset):
+        where = f"cast({asset.source.entity_sql(asset.model)} as varchar) = {literal(key)}"
+        source = asset.source.name
+        waiting.append(
+            _Step(source, f"(select * from {source.quoted} where {where})", "the scored row itself", str(asset.name))
+        )
+    elif snapshot is not None:
         for reader in _readers(graph, asset):
-            for one in _of_reader(bench, graph, reader, asset.model.entity, key, snapshot):
-                (traced if isinstance(one, _Traced) else found).append(one)  # type: ignore[arg-type]
-    seen: dict[TableName, _Traced] = {}
-    while traced:
-        one = traced.pop(0)
-        if one.table in seen:
-            continue
-        seen[one.table] = one
-        for further in _further(bench, graph, one):
-            if isinstance(further, _Traced):
-                traced.append(further)
-            elif not any(said["table"] == further["table"] and said["read_by"] == further["read_by"] for said in found):
-                found.append(further)
-    followed = [_told(bench, graph, one, most) for one in seen.values()]
-    reached = {one["table"] for one in followed}
-    return followed + [one for one in found if one["table"] not in reached]
+            waiting += _of_reader(bench, reader, asset.model.entity, key, snapshot)
+    seen: dict[tuple[TableName, str], _Step] = {}
+    while waiting:
+        one = waiting.pop(0)
+        before = seen.get((one.table, one.relation))
+        if before is None:
+            seen[one.table, one.relation] = one
+            waiting += _further(bench, graph, one)
+        elif one.read_by not in before.read_by:
+            seen[one.table, one.relation] = replace(before, read_by=f"{before.read_by}, {one.read_by}")
+    return [_told(bench, graph, one, asset.model.entity, most) for one in seen.values()]
 
 
 def _readers(graph: Graph, asset: ScoresAsset) -> Iterator[TableAsset]:
@@ -86,13 +89,7 @@ def _readers(graph: Graph, asset: ScoresAsset) -> Iterator[TableAsset]:
             yield found
 
 
-def _untraced(table: TableName, read_by: str, why: str, rows: int | None) -> dict[str, Any]:
-    return {"table": str(table), "read_by": read_by, "rows": rows, "followed": False, "how": why, "shown": [], "files": []}
-
-
-def _of_reader(
-    bench: Workbench, graph: Graph, reader: TableAsset, entity: str, key: str, snapshot: str
-) -> Iterator[_Traced | dict[str, Any]]:
+def _of_reader(bench: Workbench, reader: TableAsset, entity: str, key: str, snapshot: str) -> Iterator[_Step]:
     """The tables that a feature set or population reads, cut to the rows that it could see of this entity."""
     assert isinstance(reader, FeatureSetAsset | PopulationAsset)
     statement, moment = reader.statement, snapshot_time(snapshot)
@@ -104,24 +101,27 @@ def _of_reader(
         keyed = next((column for origin, column in sorted(origins) if origin == table), None)
         how = "rows of the entity, by column lineage of its key"
         if keyed is None and entity in columns and _joins_by(statement, table, entity):
-            keyed, how = entity, "rows of the entity, by a column of the key's name that the statement joins or groups by"
+            keyed, how = (
+                entity,
+                "rows of the entity, by a column of the key's name that the statement joins or groups by",
+            )
         if keyed is None:
             rows = bench.value(f"select count(*) from {table.quoted} where {visible}")
-            yield _untraced(table, str(reader.name), "read for all entities: no column of it is the key", rows)
+            yield _Step(table, "", "read for all entities: no column of it is the key", str(reader.name), rows)
         else:
             where = f"cast({quoted(keyed)} as varchar) = {literal(key)} and {visible}"
-            yield _Traced(table, f"(select * from {table.quoted} where {where})", how, str(reader.name))
+            yield _Step(table, f"(select * from {table.quoted} where {where})", how, str(reader.name))
 
 
 def _joins_by(statement: Statement, table: TableName, column: str) -> bool:
     return table in statement.tables and statement.shapes_rows_by(column)
 
 
-def _further(bench: Workbench, graph: Graph, one: _Traced) -> Iterator[_Traced | dict[str, Any]]:
+def _further(bench: Workbench, graph: Graph, one: _Step) -> Iterator[_Step]:
     """What a followed SQL table is made from: rows that agree with it in all columns that it copies unchanged."""
     asset = graph.assets.get(one.table)
     statement = statement_of(asset) if asset is not None else None
-    if not isinstance(asset, SqlTableAsset) or statement is None:
+    if not isinstance(asset, SqlTableAsset) or statement is None or not one.relation:
         return
     known = {table: bench.columns(table.quoted) for table in statement.tables if bench.has_table(table)}
     copied = statement.copied_columns(known)
@@ -129,31 +129,56 @@ def _further(bench: Workbench, graph: Graph, one: _Traced) -> Iterator[_Traced |
         pairs = {output: column for output, (source, column) in copied.items() if source == table}
         if not pairs:
             why = "not row by row: it is grouped or combined, no column is copied unchanged"
-            yield _untraced(table, str(one.table), why, None)
+            yield _Step(table, "", why, str(one.table))
             continue
-        same = " and ".join(f"s.{quoted(output)} is not distinct from r.{quoted(column)}" for output, column in sorted(pairs.items()))
+        same = " and ".join(
+            f"s.{quoted(output)} is not distinct from r.{quoted(column)}" for output, column in sorted(pairs.items())
+        )
         # What a row was made from cannot be newer than what could be seen of it: the rows followed are cut already.
         relation = f"(select * from {table.quoted} r where exists (select 1 from {one.relation} s where {same}))"
         how = f"rows that agree in {', '.join(sorted(set(pairs.values())))}, which are copied unchanged"
-        yield _Traced(table, relation, how, str(one.table))
+        yield _Step(table, relation, how, str(one.table))
 
 
-def _told(bench: Workbench, graph: Graph, one: _Traced, most: int) -> dict[str, Any]:
+def _told(bench: Workbench, graph: Graph, one: _Step, entity: str, most: int) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "table": str(one.table),
+        "read_by": one.read_by,
+        "how": one.how,
+        "followed": bool(one.relation),
+    }
+    if not one.relation:
+        return found | {"rows": one.rows, "shown": [], "files": []}
     asset = graph.assets.get(one.table)
     columns = bench.columns(one.table.quoted)
-    rows = bench.value(f"select count(*) from {one.relation}")
-    listed = ", ".join(quoted(name) for name in columns if name not in ("_batch",))
-    order = [quoted(name) + " desc" for name in _times(asset) if name in columns] + [quoted(n) for n in ("_file", "_row") if n in columns]
-    shown = bench.records(f"select {listed} from {one.relation} order by {', '.join([*order, 'all'][: len(order) or 1])} limit {most}")
-    hidden = frozenset() if asset is None else asset.personal | {name for name, spec in columns_of(asset).items() if spec.pii}
-    found = {
-        "table": str(one.table), "read_by": one.read_by, "rows": rows, "followed": True, "how": one.how,
+    order = [f"{quoted(name)} desc" for name in _times(asset) if name in columns]
+    order += [quoted(name) for name in ("_file", "_row") if name in columns] or ["all"][: not order]
+    listed = ", ".join(quoted(name) for name in columns if name != "_batch")
+    shown = bench.records(f"select {listed} from {one.relation} order by {', '.join(order)} limit {most}")
+    hidden = (
+        frozenset()
+        if asset is None
+        else asset.personal | {name for name, spec in columns_of(asset).items() if spec.pii}
+    )
+    found |= {
+        "rows": bench.value(f"select count(*) from {one.relation}"), "used": _used(graph, one, columns, entity),
         "shown": [shown_values(row, hidden) for row in shown], "files": [],
     }  # fmt: skip
     if isinstance(asset, RawTableAsset):
         found["files"] = _files(bench, asset, one.relation)
         _add_lines(bench, asset, found["shown"])
     return found
+
+
+def _used(graph: Graph, one: _Step, columns: Mapping[str, str], entity: str) -> list[str]:
+    """Columns that the readers name, without the entity, which is the same in every row: what is worth looking at."""
+    used: set[str] = set()
+    for name in one.read_by.split(", "):
+        reader = graph.assets.get(TableName.parse(name))
+        statement = statement_of(reader) if reader is not None else None
+        used |= set(columns) if statement is None else set(statement.columns_in_use(columns))
+    found = [name for name in columns if name in used and name != entity and not name.startswith("_")]
+    return sorted(found, key=lambda name: name not in _times(graph.assets.get(one.table)))
 
 
 def _times(asset: TableAsset | None) -> list[str]:

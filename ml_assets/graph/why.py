@@ -15,11 +15,9 @@ from ml_assets.graph.provenance import rows_behind, shown_values
 from ml_assets.registry.book import verdicts
 from ml_assets.scoring.scores import ScoresAsset, score_columns
 from ml_assets.specs.times import snapshot_key
-from ml_assets.training.contract import feature_contracts
 from ml_assets.training.estimators import Boosted
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.package import CANDIDATE
-from ml_assets.training.training_set import joined_features
 from ml_assets.training.versions import ModelVersion, load_version
 from ml_assets.warehouse.aliases import move_at, version_at
 from ml_assets.warehouse.asset import RunContext
@@ -51,7 +49,7 @@ def why_score(
     made_at = made.made_at if made is not None else context.now
     version = load_version(bench, asset.model.name, score["model_version"])
     features = _features(bench, asset, version, key, at, score)
-    changed = _changed_since(bench, asset, at, dict(made.inputs) if made is not None else {})
+    changed = _changed_since(bench, at, dict(made.inputs) if made is not None else {})
     return {
         "scores": str(asset.name), "entity": asset.model.entity, "key": _PERSONAL if _is_hidden(asset) else key, "snapshot": at,
         "score": score["score"], "predicted": score.get("predicted"), "made_at": made_at, "batch": made.batch if made is not None else None,
@@ -73,9 +71,9 @@ def _is_hidden(asset: ScoresAsset) -> bool:
     return asset.model.entity in asset.personal
 
 
-def entity_is(entity: str, key: str, alias: str = "") -> str:
+def entity_is(entity: str, key: str) -> str:
     """SQL: whether a row is about this entity; keys are compared as text, whatever their type."""
-    return f"cast({alias}{quoted(entity)} as varchar) = {literal(key)}"
+    return f"cast({quoted(entity)} as varchar) = {literal(key)}"
 
 
 def _snapshot_of(bench: Workbench, asset: ScoresAsset, key: str, asked: str | None) -> str | None:
@@ -87,7 +85,9 @@ def _snapshot_of(bench: Workbench, asset: ScoresAsset, key: str, asked: str | No
         return None
     found = [
         snapshot_key(row[0].replace(tzinfo=UTC))
-        for row in bench.rows(f"select distinct snapshot from {asset.name.quoted} where {entity_is(entity, key)} order by 1")
+        for row in bench.rows(
+            f"select distinct snapshot from {asset.name.quoted} where {entity_is(entity, key)} order by 1"
+        )
     ]
     if not found:
         raise _no_such_key(bench, asset, key)
@@ -129,8 +129,8 @@ def _no_such_key(bench: Workbench, asset: ScoresAsset, key: str) -> SelectionErr
     )  # fmt: skip
 
 
-def _at(snapshot: str | None, alias: str = "") -> str:
-    return "" if snapshot is None else f" and {alias}snapshot = timestamp {literal(snapshot)}"
+def _at(snapshot: str | None) -> str:
+    return "" if snapshot is None else f" and snapshot = timestamp {literal(snapshot)}"
 
 
 def _score(bench: Workbench, asset: ScoresAsset, key: str, snapshot: str | None) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _model(bench: Workbench, asset: ScoresAsset, version: ModelVersion, made_at:
     }  # fmt: skip
 
 
-def _changed_since(bench: Workbench, asset: ScoresAsset, snapshot: str | None, inputs: Mapping[str, str]) -> list[str]:
+def _changed_since(bench: Workbench, snapshot: str | None, inputs: Mapping[str, str]) -> list[str]:
     """Inputs of the score whose content is another one now: their rows are not those that were scored."""
     found = []
     for name, content in inputs.items():
@@ -166,14 +166,23 @@ def _changed_since(bench: Workbench, asset: ScoresAsset, snapshot: str | None, i
 
 
 def _features(
-    bench: Workbench, asset: ScoresAsset, version: ModelVersion, key: str, snapshot: str | None, score: Mapping[str, Any]
+    bench: Workbench,
+    asset: ScoresAsset,
+    version: ModelVersion,
+    key: str,
+    snapshot: str | None,
+    score: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Values of the features as they are now, their exact contributions where the model has such, largest first."""
     table = _feature_row(bench, asset, key, snapshot)
     absent = [name for name in version.package.signature.columns if name not in table.column_names]
     if table.num_rows != 1 or absent:
         what = f"columns {', '.join(absent)}" if absent else "the rows"
-        return {"features": [], "contributions": f"not applicable: {what} that were scored are no longer there", "recomputed": None}
+        return {
+            "features": [],
+            "contributions": f"not applicable: {what} that were scored are no longer there",
+            "recomputed": None,
+        }
     matrix, _ = version.package.encode(table)
     again = score_columns(version.package, version.package.predict(matrix))["score"][0].as_py()
     candidate, task = version.package.estimators[CANDIDATE], version.package.signature.target.task
@@ -196,11 +205,5 @@ def _features(
 
 
 def _feature_row(bench: Workbench, asset: ScoresAsset, key: str, snapshot: str | None) -> pa.Table:
-    entity = asset.model.entity
-    if snapshot is None:
-        # Rows of a source are the examples: their columns are the features.
-        listed = ", ".join(quoted(name) for name in feature_contracts(asset.model, asset.sets))
-        source = TableName.parse(str(getattr(asset.model, "source", "")))
-        return arrow_rows(bench, f"select {listed} from {source.quoted} where {entity_is(entity, key)} limit 1")
-    base = f"(select * from {asset.population.quoted} where {entity_is(entity, key)}{_at(snapshot)} limit 1)"
-    return arrow_rows(bench, joined_features(asset.model, asset.sets, base))
+    rows = asset.rows([snapshot or UNPARTITIONED])
+    return arrow_rows(bench, f"select * from ({rows}) where {entity_is(asset.model.entity, key)} limit 1")
