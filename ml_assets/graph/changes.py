@@ -137,7 +137,7 @@ def _columns(world: World, asset: TableAsset) -> Iterator[Change]:
             )
             yield Change(
                 str(asset.name),
-                asset.place,
+                _place_of_column(world, asset, column),
                 f"column {column}: {kind} → {now[column]}",
                 used,
                 because,
@@ -148,6 +148,12 @@ def _columns(world: World, asset: TableAsset) -> Iterator[Change]:
     new = [column for column in now if column not in was]
     if new:
         yield Change(str(asset.name), asset.place, f"columns added: {', '.join(new)}", False)
+
+
+def _place_of_column(world: World, asset: TableAsset, column: str) -> str:
+    declaration = world.graph.declared_by[asset.name]
+    path = ("contract", "columns", column) if asset.name.schema == "raw" else ("columns", column)
+    return declaration.place_of(*path)
 
 
 def _lost(world: World, asset: TableAsset, column: str, users: list[str]) -> Change:

@@ -83,7 +83,7 @@ def preview(
     found = forecast(bench, context, assets, partitions, reshaped)
     cost = costs(bench, found)
     told = [
-        PlannedAsset(one, _why(one, before.get(one.asset.name), graph), cost[one.asset.name], fails)
+        PlannedAsset(one, _why(one, before, graph), cost[one.asset.name], fails)
         for one, fails in _failing(found, graph, planned)
     ]
     changed = _changed(bench, context, graph, before, planned, there, earlier)
@@ -135,7 +135,7 @@ def _columns_there(bench: Workbench) -> dict[TableName, Columns]:
     return dict(found)
 
 
-def _why(one: AssetForecast, before: DeclaredAs | None, graph: Graph) -> str:
+def _why(one: AssetForecast, before: Mapping[TableName, DeclaredAs], graph: Graph) -> str:
     """The reasons in a few words, the most frequent first; of changed logic, which part."""
     reasons = list(dict.fromkeys((one.will or one.may or one.judged).values()))
     logic = [reason for reason in reasons if reason in (LOGIC, "its contract changed")]
@@ -152,18 +152,14 @@ def _why(one: AssetForecast, before: DeclaredAs | None, graph: Graph) -> str:
     return "; ".join(reasons[:2]) + more
 
 
-def _changed_part(asset: TableAsset, before: DeclaredAs | None, graph: Graph) -> str:
-    if before is None:
+def _changed_part(asset: TableAsset, before: Mapping[TableName, DeclaredAs], graph: Graph) -> str:
+    if asset.name not in before:
         return "which part cannot be told, it was made before declarations were kept"
-    found = differences(before, declared_as(asset))
+    found = differences(before[asset.name], declared_as(asset))
     if found:
         more = f" and {len(found) - 2} more" if len(found) > 2 else ""
         return ", ".join(one.field if one.was == "an earlier text" else str(one) for one in found[:2]) + more
-    behind = [
-        str(name)
-        for name in graph.upstream({asset.name})
-        if name != asset.name and name in getattr(asset, "meanings", {})
-    ]
-    if behind or asset.name.schema == "models":
+    behind = (graph[name] for name in graph.upstream({asset.name}) if name != asset.name and name in before)
+    if any(differences(before[one.name], declared_as(one)) for one in behind):
         return "another meaning of what it is made from"
     return "declared as before, so another version of ml_assets makes it differently"
