@@ -17,7 +17,9 @@ from ml_assets.graph.forecast import LOGIC, AssetForecast, forecast
 from ml_assets.training.model import ModelAsset
 from ml_assets.warehouse.aliases import CHAMPION, version_at
 from ml_assets.warehouse.asset import RunContext, TableAsset
+from ml_assets.warehouse.manifest import UNPARTITIONED
 from ml_assets.warehouse.names import TableName
+from ml_assets.warehouse.results import blocking_failures
 from ml_assets.warehouse.store import Workbench
 
 _READS = "reads "
@@ -84,23 +86,38 @@ def preview(
     cost = costs(bench, found)
     told = [
         PlannedAsset(one, _why(one, before, graph), cost[one.asset.name], fails)
-        for one, fails in _failing(found, graph, planned)
+        for one, fails in _failing(bench, found, graph, planned)
     ]
     changed = _changed(bench, context, graph, before, planned, there, earlier)
     return Preview(context.now, tuple(told), tuple(changed), f"git {earlier[0]}" if earlier else "what was last made")
 
 
 def _failing(
-    found: Sequence[AssetForecast], graph: Graph, planned: PlannedColumns
+    bench: Workbench, found: Sequence[AssetForecast], graph: Graph, planned: PlannedColumns
 ) -> Iterator[tuple[AssetForecast, str]]:
-    """Each forecast with what keeps it from being made: its own statement, or something that it reads."""
-    failing = {one.asset.name for one in found if one.asset.name in planned.problems and (one.will or one.may)}
+    """Each forecast with what keeps it from being made: its own statement, a blocking check of what it reads that does
+    not hold and is not made again, or something behind it that is not made."""
+    at = {one.asset.name: one for one in found}
+    failing: dict[TableName, str] = {}
     for one in found:
-        behind = sorted(failing & graph.upstream({one.asset.name}) - {one.asset.name})
-        if one.asset.name in failing:
-            yield one, "would fail"
-        else:
-            yield one, f"not tried: reads {behind[0]}" if behind else ""
+        behind = sorted(failing.keys() & graph.upstream({one.asset.name}))
+        if behind:
+            yield one, f"not tried: reads {behind[0]}"
+            continue
+        if one.will or one.may:
+            reason = "would fail" if one.asset.name in planned.problems else _refusal(bench, one, at)
+            if reason:
+                failing[one.asset.name] = reason
+        yield one, failing.get(one.asset.name, "")
+
+
+def _refusal(bench: Workbench, one: AssetForecast, at: Mapping[TableName, AssetForecast]) -> str:
+    for asset, partition, check, _ in blocking_failures(bench, one.asset.deps):
+        read = at.get(TableName.parse(asset))
+        asked = partition == UNPARTITIONED or partition in one.will or partition in one.may
+        if asked and (read is None or partition not in {**read.will, **read.may}):
+            return f"refused: {check} of {asset} does not hold" + (", unless it does when judged again" if read else "")
+    return ""
 
 
 def _changed(

@@ -16,7 +16,7 @@ from ml_assets.features.sql_table import SqlTableAsset
 from ml_assets.features.statement import Statement
 from ml_assets.graph.compile import Graph
 from ml_assets.graph.declared import statement_of
-from ml_assets.graph.origin import columns_of
+from ml_assets.graph.personal import hidden_columns
 from ml_assets.ingest.raw_table import RawTableAsset
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
@@ -155,11 +155,7 @@ def _told(bench: Workbench, graph: Graph, one: _Step, entity: str, most: int) ->
     order += [quoted(name) for name in ("_file", "_row") if name in columns] or ["all"][: not order]
     listed = ", ".join(quoted(name) for name in columns if name != "_batch")
     shown = bench.records(f"select {listed} from {one.relation} order by {', '.join(order)} limit {most}")
-    hidden = (
-        frozenset()
-        if asset is None
-        else asset.personal | {name for name, spec in columns_of(asset).items() if spec.pii}
-    )
+    hidden = hidden_columns(bench, graph, one.table)
     found |= {
         "rows": bench.value(f"select count(*) from {one.relation}"), "used": _used(graph, one, columns, entity),
         "shown": [shown_values(row, hidden) for row in shown], "files": [],

@@ -11,6 +11,7 @@ import pyarrow as pa
 from ml_assets.errors import NotMaterializedError, SelectionError, UnknownNameError, nearest
 from ml_assets.evaluation.explanations import tree_contributions
 from ml_assets.graph.compile import Graph
+from ml_assets.graph.personal import hidden_columns
 from ml_assets.graph.provenance import rows_behind, shown_values
 from ml_assets.registry.book import verdicts
 from ml_assets.scoring.scores import ScoresAsset, score_columns
@@ -43,15 +44,16 @@ def why_score(
             f"{asset.name} has not been made", place=asset.place, expected="scores", got="no table",
             remedy=f"ml-assets run +{asset.name}",
         )  # fmt: skip
-    at = _snapshot_of(bench, asset, key, snapshot)
+    hidden = asset.personal.union(*(hidden_columns(bench, graph, name) for name in asset.deps))
+    at = _snapshot_of(bench, asset, key, snapshot, masked=asset.model.entity in hidden)
     score = _score(bench, asset, key, at)
     made = manifest_of(bench, asset.name).get(at or UNPARTITIONED)
     made_at = made.made_at if made is not None else context.now
     version = load_version(bench, asset.model.name, score["model_version"])
-    features = _features(bench, asset, version, key, at, score)
+    features = _features(bench, asset, version, key, at, score, hidden)
     changed = _changed_since(bench, at, dict(made.inputs) if made is not None else {})
     return {
-        "scores": str(asset.name), "entity": asset.model.entity, "key": _PERSONAL if _is_hidden(asset) else key, "snapshot": at,
+        "scores": str(asset.name), "entity": asset.model.entity, "key": _PERSONAL if asset.model.entity in hidden else key, "snapshot": at,
         "score": score["score"], "predicted": score.get("predicted"), "made_at": made_at, "batch": made.batch if made is not None else None,
         "model": _model(bench, asset, version, made_at), **features, "inputs_changed_since": changed,
         "sources": rows_behind(bench, graph, asset, key, at, most), "asked_rows": most,
@@ -67,21 +69,17 @@ def _scores_named(graph: Graph, name: str) -> ScoresAsset:
     return found
 
 
-def _is_hidden(asset: ScoresAsset) -> bool:
-    return asset.model.entity in asset.personal
-
-
 def entity_is(entity: str, key: str) -> str:
     """SQL: whether a row is about this entity; keys are compared as text, whatever their type."""
     return f"cast({quoted(entity)} as varchar) = {literal(key)}"
 
 
-def _snapshot_of(bench: Workbench, asset: ScoresAsset, key: str, asked: str | None) -> str | None:
+def _snapshot_of(bench: Workbench, asset: ScoresAsset, key: str, asked: str | None, *, masked: bool) -> str | None:
     """The snapshot of the score, None for scores without snapshots; raises where this entity has none there."""
     entity = asset.model.entity
     if asset.snapshots is None:
         if not bench.value(f"select count(*) from {asset.name.quoted} where {entity_is(entity, key)}"):
-            raise _no_such_key(bench, asset, key)
+            raise _no_such_key(bench, asset, key, masked=masked)
         return None
     found = [
         snapshot_key(row[0].replace(tzinfo=UTC))
@@ -90,7 +88,7 @@ def _snapshot_of(bench: Workbench, asset: ScoresAsset, key: str, asked: str | No
         )
     ]
     if not found:
-        raise _no_such_key(bench, asset, key)
+        raise _no_such_key(bench, asset, key, masked=masked)
     if asked is not None and asked not in found:
         near = sorted(found, key=lambda one: abs(_ordinal(one) - _ordinal(asked)))[:3]
         raise SelectionError(
@@ -109,9 +107,9 @@ def _ordinal(key: str) -> int:
         ) from problem
 
 
-def _no_such_key(bench: Workbench, asset: ScoresAsset, key: str) -> SelectionError:
+def _no_such_key(bench: Workbench, asset: ScoresAsset, key: str, *, masked: bool) -> SelectionError:
     entity = asset.model.entity
-    if _is_hidden(asset):
+    if masked:
         remedy = "correct --row; keys that are near are personal data and not shown"
     else:
         # The engine narrows millions of keys down to those that look alike.
@@ -124,8 +122,8 @@ def _no_such_key(bench: Workbench, asset: ScoresAsset, key: str) -> SelectionErr
         near = nearest(key, alike) or alike[:3]
         remedy = f"nearest: {', '.join(near)}" if near else "there are no scores at all"
     return SelectionError(
-        f"{asset.name} has no score of {entity} {key!r}" if not _is_hidden(asset) else f"{asset.name} has no score of this {entity}",
-        place=asset.place, expected=f"a value of {entity} among the scored rows", got=_PERSONAL if _is_hidden(asset) else key, remedy=remedy,
+        f"{asset.name} has no score of {entity} {key!r}" if not masked else f"{asset.name} has no score of this {entity}",
+        place=asset.place, expected=f"a value of {entity} among the scored rows", got=_PERSONAL if masked else key, remedy=remedy,
     )  # fmt: skip
 
 
@@ -166,13 +164,9 @@ def _changed_since(bench: Workbench, snapshot: str | None, inputs: Mapping[str, 
 
 
 def _features(
-    bench: Workbench,
-    asset: ScoresAsset,
-    version: ModelVersion,
-    key: str,
-    snapshot: str | None,
-    score: Mapping[str, Any],
-) -> dict[str, Any]:
+    bench: Workbench, asset: ScoresAsset, version: ModelVersion, key: str, snapshot: str | None, score: Mapping[str, Any],
+    hidden: frozenset[str],
+) -> dict[str, Any]:  # fmt: skip
     """Values of the features as they are now, their exact contributions where the model has such, largest first."""
     table = _feature_row(bench, asset, key, snapshot)
     absent = [name for name in version.package.signature.columns if name not in table.column_names]
@@ -187,7 +181,7 @@ def _features(
     again = score_columns(version.package, version.package.predict(matrix))["score"][0].as_py()
     candidate, task = version.package.estimators[CANDIDATE], version.package.signature.target.task
     names = [name for name in version.package.signature.columns if name in table.column_names]
-    values = shown_values({name: table[name][0].as_py() for name in names}, asset.personal)
+    values = shown_values({name: table[name][0].as_py() for name in names}, hidden)
     found: dict[str, Any] = {"recomputed": again, "agrees": again == score["score"]}
     if not isinstance(candidate, Boosted) or task == "multiclass":
         why_not = "not applicable: exact contributions are those of LightGBM trees with one output"

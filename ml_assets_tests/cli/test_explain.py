@@ -248,3 +248,17 @@ class TestTablesOfExamples:
         shown = invoke(project, "why", "visit_scores", "--row", "v0007")
         assert shown.exit_code == 0
         assert "v0007" not in shown.output
+
+    def test_personal_data_under_another_name_is_masked_and_counts_of_it_are_not(self, tiny_copy: TinyProject) -> None:
+        tiny_copy.edit("orders", "amount: {type: float, min: 0}", "amount: {type: float, min: 0, pii: true}")
+        tiny_copy.state(
+            "sales",
+            "select order_id, customer_id, ordered_at, amount as paid, amount::int as amount\nfrom raw.orders\nwhere amount > 0\n",
+        )
+        tiny_copy.edit("sales", "type: float\n      min: 0\n      max: 1000", "type: integer")
+        assert invoke(tiny_copy, "run").exit_code == 0
+        found = why(tiny_copy, "7")
+        [row, *_] = next(one for one in found["sources"] if one["table"] == "staging.sales")["shown"]
+        assert (row["paid"], row["amount"]) == ("(personal data)", "(personal data)")
+        values = {one["feature"]: one["value"] for one in found["features"]}
+        assert isinstance(values["orders_28d"], int)

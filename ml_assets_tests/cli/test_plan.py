@@ -197,6 +197,22 @@ class TestChanges:
         assert the_change(tiny_copy, "scores.again", "no longer declared")["breaking"] is True
 
 
+class TestBlocked:
+    def test_what_reads_a_table_whose_blocking_check_failed_is_refused_as_a_run_would(
+        self, tiny_copy: TinyProject
+    ) -> None:
+        with tiny_copy.context().warehouse.committing() as bench:
+            bench.execute(
+                "update wh.ops.checks set status = 'failed' where asset = 'labels.again__population' and check_name = 'key_is_unique'"
+            )
+        tiny_copy.edit("again", "horizon: 7 days", "horizon: 8 days")
+        found = {line["asset"]: line["fails"] for line in plan_of(tiny_copy, "labels.again training.again")["assets"]}
+        assert found["labels.again"] == "refused: key_is_unique of labels.again__population does not hold"
+        assert found["training.again"] == "not tried: reads labels.again"
+        report = json_of(invoke(tiny_copy, "run", "labels.again training.again", "--json"))
+        assert (list(report["failures"]), list(report["skipped"])) == (["labels.again"], ["training.again"])
+
+
 class TestFailOnBreaking:
     def test_exit_code_3_is_given_only_where_it_was_asked_for(self, tiny_copy: TinyProject) -> None:
         assert invoke(tiny_copy, "plan", "--fail-on-breaking").exit_code == 0
