@@ -175,12 +175,13 @@ def _print_version(console: Console, model: dict[str, Any]) -> None:
 def _print_contributions(console: Console, found: dict[str, Any]) -> None:
     console.print(f"\n[bold]Features[/] ({found['contributions']})")
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (("feature", "left"), ("value", "right"), ("contribution", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    exact = "base" in found
+    for name in ("feature", "value", "contribution")[: 3 if exact else 2]:
+        table.add_column(name, justify="left" if name == "feature" else "right")
     for one in found["features"]:
-        size = one["contribution"]
-        table.add_row(one["feature"], _value(one["value"]), "" if size is None else f"{size:+.4f}")
-    if "base" in found:
+        size = [f"{one['contribution']:+.4f}" if one["contribution"] is not None else "not learnt"] if exact else []
+        table.add_row(one["feature"], _value(one["value"]), *size)
+    if exact:
         table.add_row("[dim]base: nothing known[/]", "", f"{found['base']:+.4f}")
         table.add_row("[dim]sum[/]", "", f"{found['raw_score']:+.4f}")
     console.print(table)

@@ -43,7 +43,7 @@ def _table(assets: tuple[PlannedAsset, ...]) -> Table:
         ("seconds", "right"),
         ("why", "left"),
     ):
-        table.add_column(name, justify=justify, no_wrap=name != "why")  # type: ignore[arg-type]
+        table.add_column(name, justify=justify, no_wrap=name != "why", overflow="fold")  # type: ignore[arg-type]
     for one in assets:
         rows = "?" if one.forecast.rows.rows is None else f"{one.forecast.rows.rows:,}"
         table.add_row(

@@ -17,9 +17,11 @@ from ml_assets.graph.compile import Graph
 from ml_assets.graph.declared import DeclaredAs, declared_as
 from ml_assets.graph.differences import Difference, changed_sql, differences
 from ml_assets.graph.meaning import changed_outputs
-from ml_assets.graph.reach import Reach, reach
+from ml_assets.graph.reach import Reach, reach, sources_of
 from ml_assets.graph.stricter import broken_contract, is_contract, refused_by_gate
 from ml_assets.specs.times import SnapshotSpec
+from ml_assets.training.model import ModelAsset
+from ml_assets.training.versions import stored_version
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
@@ -168,18 +170,12 @@ def _lost(world: World, asset: TableAsset, column: str, users: list[str]) -> Cha
 
 
 def _served_features(world: World, table: TableName, column: str) -> Iterator[str]:
-    from ml_assets.training.versions import stored_version
-
-    if table.schema != "features" and world.serving == {}:
-        return
+    """Versions that serve and were trained on this column of this table."""
     for model, version in world.serving.items():
-        manifest = stored_version(world.bench, model, version).manifest
         asset = world.graph.assets.get(TableName("models", model))
-        names = getattr(asset.spec, "features", ()) if asset is not None else ()
-        source = str(getattr(asset.spec, "source", "") or "") if asset is not None else ""
-        if column in manifest["features"] and (
-            (table.schema == "features" and table.table in names) or str(table) == source
-        ):
+        if not isinstance(asset, ModelAsset) or table not in sources_of(asset.spec):
+            continue
+        if column in stored_version(world.bench, model, version).manifest["features"]:
             yield f"{model}@{version}"
 
 

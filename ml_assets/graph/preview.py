@@ -14,6 +14,7 @@ from ml_assets.graph.cost import Cost, costs
 from ml_assets.graph.declared import DeclaredAs, all_declared, declared_as, remembered
 from ml_assets.graph.differences import differences
 from ml_assets.graph.forecast import LOGIC, AssetForecast, forecast
+from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.training.model import ModelAsset
 from ml_assets.warehouse.aliases import CHAMPION, version_at
 from ml_assets.warehouse.asset import RunContext, TableAsset
@@ -132,13 +133,27 @@ def _changed(
         made = {TableName.parse(row[0]) for row in bench.rows("select distinct asset from wh.ops.manifest")}
         gone = [name for name in made if name not in graph.assets]
         columns = {name: found for name, found in there.items() if name in made}
-    serving = {
-        asset.spec.name: version for asset in graph if isinstance(asset, ModelAsset)
-        if (version := version_at(bench, asset.spec.name, CHAMPION)) is not None
-    }  # fmt: skip
+    serving = _serving(bench, graph)
     return changes(
         World(graph, columns, planned, serving, context.now, bench, there), before, gone, added=earlier is not None
     )
+
+
+def _serving(bench: Workbench, graph: Graph) -> dict[str, int]:
+    """Model → the version that answers: its champion, else what a scored output names."""
+    named: list[tuple[str, str, int | None]] = [
+        (asset.spec.name, CHAMPION, None) for asset in graph if isinstance(asset, ModelAsset)
+    ]
+    named += [(one.model.name, one.spec.alias, one.spec.version) for one in graph if isinstance(one, ScoresAsset)]
+    found: dict[str, int] = {}
+    for model, alias, pinned in named:
+        version = pinned if pinned is not None else version_at(bench, model, alias)
+        table = TableName("models", model)
+        if version is None or not bench.has_table(table):
+            continue
+        if bench.value(f"select count(*) from {table.quoted} where version = ?", [version]):
+            found.setdefault(model, version)
+    return found
 
 
 def _columns_there(bench: Workbench) -> dict[TableName, Columns]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isclose
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +29,8 @@ from ml_assets.warehouse.store import Workbench
 
 _UNITS = {"binary": "log odds", "regression": "the predicted unit", "ranking": "score"}
 _PERSONAL = "(personal data)"
+# One row and many are not added up in the same order by linear algebra.
+_ROUNDING = 1e-9
 
 
 def why_score(
@@ -182,7 +185,7 @@ def _features(
     candidate, task = version.package.estimators[CANDIDATE], version.package.signature.target.task
     names = [name for name in version.package.signature.columns if name in table.column_names]
     values = shown_values({name: table[name][0].as_py() for name in names}, hidden)
-    found: dict[str, Any] = {"recomputed": again, "agrees": again == score["score"]}
+    found: dict[str, Any] = {"recomputed": again, "agrees": isclose(again, score["score"], rel_tol=_ROUNDING)}
     if not isinstance(candidate, Boosted) or task == "multiclass":
         why_not = "not applicable: exact contributions are those of LightGBM trees with one output"
         return found | {"features": [{"feature": name, "value": value, "contribution": None} for name, value in values.items()],
