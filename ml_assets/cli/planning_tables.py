@@ -65,7 +65,7 @@ def _makes(one: PlannedAsset) -> str:
     parts = [f"[bold]{len(found.will)}[/]"] if found.will else []
     parts += [f"perhaps {len(found.may)}"] if found.may else []
     parts += [f"checks of {len(found.judged)}"] if found.judged and not parts else []
-    return ", ".join(parts) + " snapshots"
+    return ", ".join(parts) + ("" if found.may else " snapshots")
 
 
 def _seconds(one: PlannedAsset) -> str:
@@ -75,9 +75,7 @@ def _seconds(one: PlannedAsset) -> str:
         return "?"
     if one.cost.seconds and one.cost.perhaps >= 0.05:
         return f"{one.cost.seconds:.1f} to {one.cost.seconds + one.cost.perhaps:.1f}"
-    return (
-        f"{one.cost.seconds:.1f}" if one.forecast.will else f"up to {one.cost.perhaps:.1f}" if one.forecast.may else ""
-    )
+    return f"{one.cost.seconds:.1f}" if one.forecast.will else f"≤ {one.cost.perhaps:.1f}" if one.forecast.may else ""
 
 
 def _cost(found: Preview) -> str:
@@ -94,8 +92,15 @@ def _cost(found: Preview) -> str:
         else []
     )
     if known:
-        bases = sorted({one.cost.basis.partition(",")[0] for one in known})
-        said.append(f"an estimate by {' and '.join(bases)} of each asset; two assets are worked on at once")
+        runs = sorted({one.cost.runs for one in known})
+        many = (
+            f"{runs[0]} to {runs[-1]} past runs"
+            if runs[-1] > runs[0]
+            else f"{runs[0]} past runs"
+            if runs[0] > 1
+            else "the one past run"
+        )
+        said.append(f"an estimate by {many} of each asset; two assets are worked on at once")
     if unknown:
         said.append(
             f"no past run of {len(unknown)} assets, so their time is not known"

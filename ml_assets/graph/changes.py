@@ -18,7 +18,7 @@ from ml_assets.graph.declared import DeclaredAs, declared_as
 from ml_assets.graph.differences import Difference, changed_sql, differences
 from ml_assets.graph.meaning import changed_outputs
 from ml_assets.graph.reach import Reach, reach, sources_of
-from ml_assets.graph.stricter import broken_contract, is_contract, refused_by_gate
+from ml_assets.graph.stricter import LATER, broken_contract, is_contract, refused_by_gate
 from ml_assets.specs.times import SnapshotSpec
 from ml_assets.training.model import ModelAsset
 from ml_assets.training.versions import stored_version
@@ -193,8 +193,6 @@ def _statements(world: World, asset: TableAsset, earlier: DeclaredAs) -> Iterato
             if not outputs:
                 continue
         found = world.reach(asset.name, outputs)
-        if asset.name.schema == "labels":
-            found = Reach(found.columns, found.models, exact=True)
         said = f"{path} changed" + (f": {', '.join(sorted(outputs)[:5])}" if outputs else ": its rows")
         breaking, because = _meaning(world, found)
         yield Change(str(asset.name), path, said, breaking, because, *_touched(found))
@@ -228,7 +226,9 @@ def _field(world: World, asset: TableAsset, one: Difference) -> Change:
         return Change(name, place, str(one), served is not None, because)
     if kind == "ScoredOutput" and word in ("model", "alias", "version"):
         return Change(name, place, str(one), True, "scores of another model or version mean something else")
-    if word in ("event_time", "available_at", "ttl", "entity"):
+    if kind == "RawTable" and word in ("format", "files"):
+        return Change(name, place, str(one), None, LATER)
+    if word in ("event_time", "available_at", "ttl", "entity", "sql"):
         found = world.reach(asset.name, None)
         return Change(name, place, str(one), *_meaning(world, found), *_touched(found))
     return Change(

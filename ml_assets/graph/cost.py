@@ -17,11 +17,13 @@ _REMEMBERED = 9
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one asset's certain work and of what may be added, None without a past run; `basis` says what they rest on."""
+    """Seconds of one asset's certain work and of what may be added, None without a past run; `basis` says what they rest on,
+    `runs` on how many past runs."""
 
     seconds: float | None
     perhaps: float | None
     basis: str
+    runs: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,24 +46,25 @@ def _cost(one: AssetForecast, past: Sequence[_Past]) -> Cost:
     if not past:
         return Cost(None, None, "no past run")
     runs = f"{len(past)} past runs" if len(past) > 1 else "one past run"
-    least = min(step.seconds for step in past)
     read = [step for step in past if step.rows_read]
     if isinstance(one.asset, RawTableAsset) and one.rows.read is not None and read:
-        rate = statistics.median(step.seconds / step.rows_read for step in read)
         return Cost(
-            max(min(step.seconds for step in read) if one.rows.read else 0.0, rate * one.rows.read)
-            if len(read) > 1
-            else rate * one.rows.read,
-            0.0,
-            f"{runs}, by row",
+            _total([(step.seconds, step.rows_read) for step in read], one.rows.read), 0.0, f"{runs}, by row", len(past)
         )
-    each = statistics.median(step.seconds / step.partitions for step in past)
+    pieces = [(step.seconds, step.partitions) for step in past]
+    certain, whole = _total(pieces, len(one.will)), _total(pieces, len(one.will) + len(one.may))
+    basis = f"{runs}, by snapshot" if one.asset.snapshots is not None else runs
+    return Cost(certain, whole - certain, basis, len(past))
 
-    def total(partitions: int) -> float:
-        return max(least, each * partitions) if partitions and len(past) > 1 else each * partitions
 
-    by = "by snapshot" if one.asset.snapshots is not None else "median" if len(past) > 1 else "as it was"
-    return Cost(total(len(one.will)), total(len(one.will) + len(one.may)) - total(len(one.will)), f"{runs}, {by}")
+def _total(past: Sequence[tuple[float, int]], pieces: int) -> float:
+    """Seconds for so many pieces (partitions, rows), by past (seconds, pieces)."""
+    if not pieces:
+        return 0.0
+    each = statistics.median(seconds / done for seconds, done in past)
+    # A step costs something whatever it makes; of one past step alone that share is not known.
+    least = min(seconds for seconds, _ in past) if len(past) > 1 else 0.0
+    return max(least, each * pieces)
 
 
 def _past_steps(bench: Workbench) -> dict[str, list[_Past]]:

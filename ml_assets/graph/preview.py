@@ -178,7 +178,7 @@ def _why(one: AssetForecast, before: Mapping[TableName, DeclaredAs], graph: Grap
         {name for reason in reasons if reason.startswith(_READS) for name in reason.removeprefix(_READS).split(", ")}
     )
     reasons = [reason for reason in reasons if not reason.startswith(_READS)] + (
-        [_READS + ", ".join(reads[:2]) + (f" and {len(reads) - 2} more" if len(reads) > 2 else "")] if reads else []
+        [_READS + reads[0] + (f" and {len(reads) - 1} more" if len(reads) > 1 else "")] if reads else []
     )
     more = f" (and {len(reasons) - 2} more reasons)" if len(reasons) > 2 else ""
     return "; ".join(reasons[:2]) + more

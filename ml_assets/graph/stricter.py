@@ -18,7 +18,7 @@ from ml_assets.warehouse.store import Workbench
 
 # Counting is a scan: of larger tables the run will tell.
 MOST_ROWS = 20_000_000
-_LATER = "will be judged when it runs"
+LATER = "will be judged when it runs"
 # Field of a column → the row rule that it stands for.
 _RULES = {
     "nullable": "not_null", "min": "min", "max": "max", "pattern": "pattern", "allowed": "allowed", "max_length": "max_length",
@@ -46,19 +46,19 @@ def broken_contract(
     """Whether rows that are there break the rule as it is declared now, and in words; None where the run has to tell."""
     parts = one.field.removeprefix("contract.").split(".")
     if parts[0] != "columns" or len(parts) != 3:
-        return None, _LATER
+        return None, LATER
     _, name, word = parts
     column = columns_of(asset).get(name)
     if column is None or there is None or name not in there:
-        return None, _LATER
+        return None, LATER
     if word == "severity":
-        return (None, _LATER) if column.severity == "error" else (False, "it only warns now")
+        return (None, LATER) if column.severity == "error" else (False, "it only warns now")
     if one.now is None or (word == "nullable" and one.now is True):
         return False, "the rule is gone"
     if word not in (*_RULES, "max_null_share"):
-        return None, _LATER
+        return None, LATER
     if sum(row.rows for row in manifest_of(bench, asset.name).values()) > MOST_ROWS:
-        return None, f"{_LATER}: more than {MOST_ROWS:,} rows"
+        return None, f"{LATER}: more than {MOST_ROWS:,} rows"
     return (
         _null_share(bench, asset, name, column)
         if word == "max_null_share"
@@ -95,7 +95,7 @@ def refused_by_gate(bench: Workbench, asset: TableAsset, serving: Mapping[str, i
     if version is None:
         return False, "no version serves"
     if not isinstance(asset, ChampionAsset) or not bench.has_table(TableName("evaluation", model)):
-        return None, _LATER
+        return None, LATER
     verdict = judge(read_facts(bench, asset.spec, version, None), asset.spec.gate)
     if verdict.passed:
         return False, f"{model}@{version}, which serves, holds it"

@@ -192,6 +192,30 @@ class TestChanges:
         assert found["breaking"] is True
         assert "again@1, which serves, would be refused" in found["because"]
 
+    @pytest.mark.parametrize(
+        ("name", "asset", "old", "new", "field", "breaking"),
+        [
+            ("again", "labels.again", "horizon: 7 days", "horizon: 8 days", "label.horizon", True),
+            ("again", "training.again", "features: [habits]", "features: [habits]\n  exclude: [spend]", "exclude", True),
+            ("again", "training.again", "validation_snapshots: 1", "validation_snapshots: 2", "split.validation_snapshots", False),
+            ("orders", "raw.orders", "max_quarantine_share: 0.2", "max_quarantine_share: 0.1", "contract.max_quarantine_share", None),
+            ("orders", "raw.orders", "key: [order_id]", "format: {kind: csv, decimal: ','}\n  key: [order_id]", "format.decimal", None),
+            ("sales", "staging.sales", "event_time: ordered_at", "event_time: ordered_at\n  available_at: ordered_at", "available_at", True),
+            ("scores", "scores.again", "model: again", "model: again\n  version: 1", "version", True),
+        ],
+    )  # fmt: skip
+    def test_a_field_is_breaking_where_a_consumer_would_mean_something_else(
+        self, tiny_copy: TinyProject, name: str, asset: str, old: str, new: str, field: str, breaking: bool | None
+    ) -> None:
+        tiny_copy.edit(name, old, new)
+        found = the_change(tiny_copy, asset, field)
+        assert found["breaking"] is breaking
+        assert found["place"].startswith(f"tiny/defs/shop/{name}/defs.yaml:")
+
+    def test_words_for_people_are_no_change(self, tiny_copy: TinyProject) -> None:
+        tiny_copy.edit("sales", "Orders that count as sales.", "Something else.")
+        assert plan_of(tiny_copy)["changes"] == []
+
     def test_a_table_that_nobody_declares_any_more_is_told(self, tiny_copy: TinyProject) -> None:
         tiny_copy.declaration("scores").unlink()
         assert the_change(tiny_copy, "scores.again", "no longer declared")["breaking"] is True
