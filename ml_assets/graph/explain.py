@@ -75,7 +75,7 @@ def _columns(bench: Workbench, graph: Graph, asset: TableAsset) -> list[dict[str
     declared, statement = columns_of(asset), statement_of(asset)
     there = {asset.name: bench.columns(asset.name.quoted)} if bench.has_table(asset.name) else {}
     planned = planned_columns(bench, graph, there).tables
-    lineage = statement.column_lineage(planned) if statement is not None else {}
+    lineage = statement.column_lineage(planned) if statement is not None and statement.is_quickly_followed else {}
     found = there.get(asset.name) or planned.get(asset.name, {})
     return [
         {

@@ -16,6 +16,8 @@ def changed_outputs(known: Mapping[TableName, Iterable[str]], before: str, asset
     all of them, so any row may be another one. The empty set: the same said in other words."""
     statement = statement_of(asset)
     assert statement is not None, asset.name
+    if not statement.is_quickly_followed:
+        return None
     try:
         earlier = statement_from(before, statement.shown)
     except MlAssetsError:

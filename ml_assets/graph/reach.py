@@ -82,7 +82,7 @@ def _through(
     used = frozenset(name for name in changed if _is_named(statement, name))
     if not used:
         return frozenset(), True
-    if any(statement.shapes_rows_by(name) for name in used):
+    if not statement.is_quickly_followed or any(statement.shapes_rows_by(name) for name in used):
         return None, False
     lineage = statement.column_lineage(known)
     outputs = {name for name, origins in lineage.items() if any((table, column) in origins for column in used)}
