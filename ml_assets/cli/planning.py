@@ -27,7 +27,7 @@ def plan_command(
         keys = None if span is None else keys_within(span, assets, context.now)
         earlier = None
         if against is not None:
-            earlier = (against, graph_at(opened.root, opened.graph, context.sql_root, against))
+            earlier = (against, graph_at(opened.root, opened.folder.defs, context.sql_root, against))
         with context.warehouse.reading() as bench:
             found = preview(bench, context, opened.graph, assets, keys, earlier)
     if as_json:

@@ -15,13 +15,12 @@ from ml_assets.graph.project import load_project
 _READ = ("defs.yaml", ".sql")
 
 
-def graph_at(root: Path, graph: Graph, sql_root: Path, reference: str) -> Graph:
-    """The graph of the project in `root` as it was at a git revision; nothing in the working folder changes.
+def graph_at(root: Path, defs: Path, sql_root: Path, reference: str) -> Graph:
+    """The graph of the project in `root` (declarations below `defs`) as it was at a git revision; nothing in the working folder changes.
 
     Raises SelectionError where git does not know the revision, or its declarations mean nothing to this version.
     """
-    defs = _defs_folder(graph)
-    if not sql_root.is_relative_to(root) or defs is None:
+    if not sql_root.is_relative_to(root) or not defs.is_relative_to(root):
         raise SelectionError(
             "an earlier revision cannot be read", expected="declarations and sql/ inside the project's folder", got=str(root),
             remedy="run this in the project's own git working folder, or leave --against out",
@@ -34,23 +33,15 @@ def graph_at(root: Path, graph: Graph, sql_root: Path, reference: str) -> Graph:
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
                 files.extractall(folder, filter="data")
         earlier = Path(folder)
-        (earlier / defs).mkdir(parents=True, exist_ok=True)
+        declared = earlier / defs.relative_to(root)
+        declared.mkdir(parents=True, exist_ok=True)
         try:
-            return compile_graph(load_project(earlier / defs, earlier / sql_root.relative_to(root), earlier))
+            return compile_graph(load_project(declared, earlier / sql_root.relative_to(root), earlier))
         except MlAssetsError as problem:
             raise SelectionError(
                 f"the declarations at {reference} do not compile", expected="declarations that this version understands",
                 got=f"{problem.place or ''}: {problem.subject}", remedy="name a revision at which `ml-assets status` worked",
             ) from problem  # fmt: skip
-
-
-def _defs_folder(graph: Graph) -> Path | None:
-    """The folder of all declarations, relative to the project, as their places tell."""
-    for declaration in graph.declared_by.values():
-        parts = Path(declaration.place).parts
-        if "defs" in parts[:-1] and not Path(declaration.place).is_absolute():
-            return Path(*parts[: parts.index("defs") + 1])
-    return None
 
 
 def _git(root: Path, reference: str, *words: str) -> bytes:
