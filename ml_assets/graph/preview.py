@@ -90,7 +90,9 @@ def preview(
         for one, fails in _failing(bench, found, graph, planned)
     ]
     changed = _changed(bench, context, graph, before, planned, there, earlier)
-    return Preview(context.now, tuple(told), tuple(changed), f"git {earlier[0]}" if earlier else "what was last made")
+    return Preview(
+        context.now, tuple(told), tuple(changed), f"git {earlier[0]}" if earlier else "what was last made or judged"
+    )
 
 
 def _failing(
