@@ -19,10 +19,19 @@ from ml_assets.graph.summary import Summary, summarize
 from ml_assets.warehouse.asset import TableAsset
 
 
-def run_command(project: Path | None, selection: str, partitions: str | None, *, retrain: bool, as_json: bool) -> int:
-    """Make what is out of date; the process's exit code."""
+def run_command(
+    project: Path | None, selection: str, partitions: str | None, *, retrain: bool, pull: bool, as_json: bool
+) -> int:
+    """Make what is out of date; the process's exit code. With `pull`, a landing file that cannot be fetched stops the run."""
     opened = open_project(project)
     assets = select(opened.graph, selection)
+    if pull:
+        from ml_assets.cli.pulling import pull_assets, pullable, tell
+
+        fetched = pull_assets(opened, pullable(assets), as_json=as_json)
+        if fetched.failures:
+            tell(fetched, as_json=as_json)
+            return 1
     return run_assets_of(opened, assets, partitions, retrain=retrain, as_json=as_json)
 
 

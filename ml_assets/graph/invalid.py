@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ml_assets.errors import DeclarationError, nearest
 from ml_assets.graph.yaml_document import Document
 from ml_assets.specs.fields import fields_below, kind_of, spec_at, variants
+from ml_assets.specs.pulls import without_password
 
 Fault = Mapping[str, Any]
 
@@ -117,7 +118,7 @@ def _kinds(fault: Fault, spec: type[BaseModel]) -> list[str]:
 def _got(fault: Fault) -> object:
     if fault["type"] == "missing":
         return "nothing"
-    return fault["loc"][-1] if fault["type"] == "extra_forbidden" else fault.get("input")
+    return fault["loc"][-1] if fault["type"] == "extra_forbidden" else without_password(str(fault.get("input")))
 
 
 def _known(fault: Fault, spec: type[BaseModel]) -> list[str]:
