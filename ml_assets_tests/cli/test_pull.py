@@ -44,7 +44,7 @@ def test_run_with_pull_makes_what_came_and_nothing_when_nothing_came(project: Ti
 
 
 def test_a_run_without_pull_leaves_the_landing_folder_alone(project: TinyProject) -> None:
-    assert "freshness" in invoke(project, "run", "raw.orders").stdout
+    assert "no event before now" in invoke(project, "run", "raw.orders").stdout
     assert not landed(project).exists()
 
 
