@@ -143,6 +143,19 @@ def check(project: Path | None, /, **options: Any) -> None:
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def profile(project: Path | None, as_json: bool) -> None:
+    """What $ML_ASSETS_PROFILE chooses: state, limits, policies, routes, and the variables that it needs. No secret is shown.
+
+    Exit codes: 0 complete, 1 a variable is missing or holds no URL, 2 the profile cannot be read.
+    """
+    from ml_assets.cli.profiles import profile_command
+
+    sys.exit(profile_command(project, as_json=as_json))
+
+
+@main.command()
 @click.argument("kind", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON schema.")
 def components(kind: str | None, as_json: bool) -> None:

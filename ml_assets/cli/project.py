@@ -11,6 +11,7 @@ from pathlib import Path
 from ml_assets import __version__
 from ml_assets.errors import DeclarationError, SelectionError
 from ml_assets.graph.compile import Graph, compile_graph
+from ml_assets.graph.profile import Profile, load_profile
 from ml_assets.graph.project import load_project
 from ml_assets.sql_files import sql_root
 from ml_assets.warehouse.asset import RunContext, TableAsset
@@ -24,12 +25,13 @@ class OpenProject:
 
     root: Path
     graph: Graph
+    profile: Profile
     home: Home
 
     def context(self, *, retrain: bool = False) -> RunContext:
         """What reading and judging need; the clock is read once."""
         return RunContext(
-            Warehouse(self.home.warehouse, self.home.scratch), self.home, sql_root(self.root), self.home.clock()(), __version__,
+            Warehouse(self.home.warehouse, self.home.scratch, self.profile.engine), self.home, sql_root(self.root), self.home.clock()(), __version__,
             log=lambda text: sys.stderr.write(f"{text}\n"), retrain=retrain,
         )  # fmt: skip
 
@@ -37,6 +39,12 @@ class OpenProject:
 def open_project(given: Path | None) -> OpenProject:
     """The project at `given`, or the nearest above the current folder, or the one this package was installed from."""
     root = found_root(given)
+    graph, profile = compiled(root), load_profile(root)
+    return OpenProject(root, graph, profile, profile.home)
+
+
+def compiled(root: Path) -> Graph:
+    """The graph of the declarations below a project's root."""
     defs = next(
         (
             path
@@ -50,8 +58,7 @@ def open_project(given: Path | None) -> OpenProject:
             "this is no ml_assets project", place=root, expected="a folder with defs/ (declarations) and sql/", got="no defs folder",
             remedy="go to the project's folder, or name it with --project",
         )  # fmt: skip
-    graph = compile_graph(load_project(defs, sql_root(root), root))
-    return OpenProject(root, graph, Home.locate(root))
+    return compile_graph(load_project(defs, sql_root(root), root))
 
 
 def found_root(given: Path | None) -> Path:

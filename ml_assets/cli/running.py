@@ -114,7 +114,7 @@ def ui_command(project: Path | None, host: str, port: int) -> None:
     from ml_assets.components.telling import tell
 
     opened = open_project(project)
-    with project_instance(opened.home) as instance:
+    with project_instance(opened.home, opened.profile.instance_file) as instance:
         told = tell(instance, opened.context(), opened.graph.assets)
     if told:
         sys.stdout.write(f"Shown to Dagster: {told} steps that the command line made.\n")

@@ -33,19 +33,22 @@ freshness:
 """
 
 
-def prepare_instance(home: Home) -> Path:
-    """Dagster's own folder with its `dagster.yaml`: telemetry off, pooled event log, one run at a time."""
+def prepare_instance(home: Home, template: Path | None = None) -> Path:
+    """Dagster's own folder with its `dagster.yaml`: the template's, or telemetry off, pooled event log, one run at a time.
+
+    A file that is there already is left as it is.
+    """
     home.dagster.mkdir(parents=True, exist_ok=True)
     path = home.dagster / "dagster.yaml"
     if not path.exists():
-        path.write_text(_INSTANCE, encoding="utf-8")
+        path.write_text(_INSTANCE if template is None else template.read_text(encoding="utf-8"), encoding="utf-8")
     return home.dagster
 
 
 @contextmanager
-def project_instance(home: Home) -> Iterator[dg.DagsterInstance]:
+def project_instance(home: Home, template: Path | None = None) -> Iterator[dg.DagsterInstance]:
     """The project's Dagster instance, the one that the UI shows."""
-    os.environ["DAGSTER_HOME"] = str(prepare_instance(home))
+    os.environ["DAGSTER_HOME"] = str(prepare_instance(home, template))
     with alone_in(home.dagster):
         instance = dg.DagsterInstance.get()
     with instance:

@@ -14,7 +14,7 @@ from ml_assets import __version__
 from ml_assets.cli import main
 
 REGISTRY = ("registry", "drill", "promote", "approve", "rollback", "pin", "compare", "show")
-COMMANDS = ("run", "pull", "demo", "status", "check", "components", "ui", "replay", *REGISTRY)
+COMMANDS = ("run", "pull", "profile", "demo", "status", "check", "components", "ui", "replay", *REGISTRY)
 _HELP_OF_ALL = """\
 import sys
 from click.testing import CliRunner
