@@ -32,6 +32,11 @@ class PostgresServer:
     def url(self, database: str = "postgres", password: str = _IN_URL, port: int | None = None) -> str:
         return f"postgresql://{OWNER}:{password}@127.0.0.1:{port or self.port}/{database}"
 
+    def variables(self, database: str) -> dict[str, str]:
+        """What deploy/dagster/postgres.yaml takes from the environment."""
+        found = {"HOST": "127.0.0.1", "PORT": str(self.port), "USER": OWNER, "PASSWORD": PASSWORD, "DB": database}
+        return {f"DAGSTER_POSTGRES_{name}": value for name, value in found.items()}
+
     def execute(self, *statements: str, database: str = "postgres") -> None:
         """Run statements, each committed by itself."""
         from adbc_driver_postgresql import dbapi

@@ -22,6 +22,7 @@ from ml_assets_tests.e2e.state import ROOT
 from ml_assets_tests.tiny import TinyProject
 
 PROFILES = ROOT / "deploy" / "profiles"
+POSTGRES = tuple(f"DAGSTER_POSTGRES_{name}" for name in ("DB", "HOST", "PASSWORD", "PORT", "USER"))
 SECRET = "https://hooks.example/T00/s3cret"
 
 
@@ -44,7 +45,7 @@ class TestShipped:
         profile = load_profile(ROOT)
         assert profile.spec.description
         assert profile.file == PROFILES / f"{name}.yaml"
-        assert profile.instance_file is None or profile.instance_variables() == ("DAGSTER_POSTGRES_URL",)
+        assert profile.instance_file is None or profile.instance_variables() == POSTGRES
 
     def test_development_is_what_holds_without_any_profile(self, project: TinyProject) -> None:
         built_in, shipped = load_profile(project.root), load_profile(ROOT)
