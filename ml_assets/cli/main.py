@@ -143,15 +143,20 @@ def check(project: Path | None, /, **options: Any) -> None:
 
 
 @main.command()
+@click.option(
+    "--prepare", is_flag=True, help="Write Dagster's instance file into the state folder if it has none; print nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_obj
-def profile(project: Path | None, as_json: bool) -> None:
+def profile(project: Path | None, prepare: bool, as_json: bool) -> None:
     """What $ML_ASSETS_PROFILE chooses: state, limits, policies, routes, and the variables that it needs. No secret is shown.
 
     Exit codes: 0 complete, 1 a variable is missing or holds no URL, 2 the profile cannot be read.
     """
-    from ml_assets.cli.profiles import profile_command
+    from ml_assets.cli.profiles import prepare_command, profile_command
 
+    if prepare:
+        sys.exit(prepare_command(project))
     sys.exit(profile_command(project, as_json=as_json))
 
 

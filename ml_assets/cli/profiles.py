@@ -42,6 +42,15 @@ def profile_command(project: Path | None, *, as_json: bool) -> int:
     return 0 if all(one.state == SET for one in variables) else 1
 
 
+def prepare_command(project: Path | None) -> int:
+    """Give the state folder Dagster's instance file, as the profile declares it, where it has none."""
+    from ml_assets.components.instance import prepare_instance
+
+    profile = load_profile(found_root(project))
+    prepare_instance(profile.home, profile.instance_file)
+    return 0
+
+
 def _facts(profile: Profile) -> dict[str, object]:
     engine, spec = profile.engine, profile.spec
     return {

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 
@@ -41,7 +42,10 @@ def prepare_instance(home: Home, template: Path | None = None) -> Path:
     home.dagster.mkdir(parents=True, exist_ok=True)
     path = home.dagster / "dagster.yaml"
     if not path.exists():
-        path.write_text(_INSTANCE if template is None else template.read_text(encoding="utf-8"), encoding="utf-8")
+        # Renamed when complete: a webserver and a daemon may start at the same time.
+        unfinished = path.with_name(f".dagster.yaml.{uuid4().hex}")
+        unfinished.write_text(_INSTANCE if template is None else template.read_text(encoding="utf-8"), encoding="utf-8")
+        unfinished.rename(path)
     return home.dagster
 
 
