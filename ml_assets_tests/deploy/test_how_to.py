@@ -14,6 +14,7 @@ import pytest
 
 from ml_assets_tests.e2e.state import ROOT, query
 from ml_assets_tests.postgres_server import OWNER, PASSWORD, PostgresServer
+from ml_assets_tests.pulled import project_with_a_database
 from ml_assets_tests.tiny import NOW, TinyProject
 
 HOW_TO = ROOT / "docs" / "how-to"
@@ -23,6 +24,12 @@ def script_of(page: str) -> str:
     """All `bash` blocks of a page, one after the other in one shell."""
     text = (HOW_TO / page).read_text(encoding="utf-8")
     return "\n".join(["set -euo pipefail", *re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)])
+
+
+def declaration_of(page: str) -> str:
+    """The one `yaml` block of a page."""
+    [text] = re.findall(r"```yaml\n(.*?)```", (HOW_TO / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    return str(text)
 
 
 def programs(folder: Path, *further: Path) -> str:
@@ -72,6 +79,16 @@ def test_the_books_move_to_postgres(tiny_copy: TinyProject, postgres: PostgresSe
     assert (tiny_copy.home.root / "dagster-sqlite" / "dagster.yaml").exists()
     assert list(tiny_copy.home.dagster.rglob("*.db")) == []
     assert postgres.rows("select tableowner from pg_tables where tablename = 'event_logs'", "dagster") == [("dagster",)]
+
+
+def test_a_table_comes_from_another_database(tmp_path: Path) -> None:
+    project = project_with_a_database(tmp_path / "project")
+    project.declare("orders", declaration_of("pull-from-a-database.md"))
+    said = run(script_of("pull-from-a-database.md"), project, programs(tmp_path / "bin"), {})
+    assert "rows\n" in said
+    assert "This run made: raw.orders" in said
+    [(rows,)] = query(project.home.root, "select count(*) from features.habits")
+    assert rows > 0
 
 
 def test_files_move_to_a_remote_and_back(tiny_copy: TinyProject, tmp_path: Path) -> None:
