@@ -1,4 +1,4 @@
-"""From an undescribed file of 50,000 rows × 20 columns to its evaluation report, beside LightGBM's defaults on the same rows."""
+"""From an undescribed file of 50,000 rows and 20 columns to its evaluation report, beside LightGBM's defaults on the same rows."""
 
 from __future__ import annotations
 

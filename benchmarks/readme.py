@@ -73,7 +73,7 @@ def block(kept: Mapping[str, Any]) -> str:
             )
     if own := kept.get("own_data"):
         command = "`python -m benchmarks own_data`"
-        what = "`init` and `run` on an undescribed file of 50,000 × 20, to the report"
+        what = "`init` and `run` on an undescribed file of 50,000 x 20, to the report"
         rows.append((what, f"{own['seconds']:.1f} s, {own['lines']} lines declared", "≤ 60 s, ≤ 30 lines", command))
         what = "its test ROC AUC less that of LightGBM's own defaults on the same split, worst of three files"
         rows.append((what, f"{own['worst_gain']:+.4f}", "≥ 0", command))
