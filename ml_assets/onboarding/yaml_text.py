@@ -1,0 +1,120 @@
+"""YAML as a person writes it: short flow style for columns, quotes where YAML 1.1 would misread, comments that wrap."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+WIDTH = 110
+_PLAIN = re.compile(r"[A-Za-z0-9_./(*][A-Za-z0-9_./()*+%& -]*")
+# What YAML 1.1 takes for a boolean, a null, a number, a time of day or a date.
+_MISREAD = re.compile(
+    r"(?i:true|false|yes|no|on|off|y|n|null|none|~)|[-+]?[0-9][0-9_.,:eExXoO+-]*.*|[-+.].*|.*[ ]|\*.*|.*\(\w*$"
+)
+_NAMED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def scalar(value: object) -> str:
+    """`value` such that YAML 1.1 reads exactly it, in block and in flow style."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return _number(value)
+    text = str(value)
+    if _PLAIN.fullmatch(text) and not _MISREAD.fullmatch(text):
+        return text
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _number(value: float) -> str:
+    """YAML 1.1 wants a point and a sign: 1e+20 alone would be a text."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} cannot be declared")
+    if value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    text = repr(value)
+    mantissa, letter, exponent = text.partition("e")
+    return text if not letter else f"{mantissa if '.' in mantissa else mantissa + '.0'}e{int(exponent):+d}"
+
+
+def _escaped(character: str) -> str:
+    if character in _NAMED:
+        return _NAMED[character]
+    if character == " " or (character.isprintable() and character != "\ufeff"):
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def flow(value: object) -> str:
+    """A value in flow style, on one line."""
+    return " ".join(_tokens(value))
+
+
+def _tokens(value: object) -> list[str]:
+    """Words of a flow value, between which a line may break."""
+    if isinstance(value, Mapping):
+        items = [_led(f"{scalar(key)}: ", _tokens(item)) for key, item in value.items()]
+        return _enclosed("{", items, "}")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return _enclosed("[", [_tokens(item) for item in value], "]")
+    return [scalar(value)]
+
+
+def _led(lead: str, tokens: list[str]) -> list[str]:
+    return [lead + tokens[0], *tokens[1:]]
+
+
+def _enclosed(opening: str, items: list[list[str]], closing: str) -> list[str]:
+    words: list[str] = []
+    for position, item in enumerate(items):
+        words += [*item[:-1], item[-1] + ("," if position < len(items) - 1 else "")]
+    return (
+        [opening + closing]
+        if not words
+        else [opening + words[0], *words[1:-1], words[-1] + closing]
+        if len(words) > 1
+        else [opening + words[0] + closing]
+    )
+
+
+def field(name: str, value: object, indent: int = 2, *, after: str = "", lead: str = "") -> list[str]:
+    """`name: value` in flow style, wrapped; `after` is a comment at the end of a single line, `lead` as `- `."""
+    start = " " * indent + lead + (f"{scalar(name)}: " if name else "")
+    lines, line = [], start
+    for word in _tokens(value):
+        if len(line) + len(word) + 1 > WIDTH and line.strip() and line != start:
+            lines.append(line.rstrip())
+            line = " " * (indent + len(lead) + 2)
+        line += word if line in (start, " " * len(line)) else f" {word}"
+    lines.append(line)
+    if after and len(lines) == 1:
+        lines[0] += f"  # {one_line(after)}"
+    return lines
+
+
+def comment(text: str, indent: int = 0) -> list[str]:
+    """A comment, wrapped."""
+    lead = " " * indent + "# "
+    return textwrap.wrap(
+        one_line(text),
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=lead,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def one_line(text: str) -> str:
+    """Text that cannot end a comment: no line breaks, nothing unprintable."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def document(head: str, kind: str, lines: Iterable[str]) -> str:
+    """A declaration: a comment at the head, the component's type, its attributes."""
+    return "\n".join([*comment(head), f"type: ml_assets.{kind}", "attributes:", *lines]) + "\n"
