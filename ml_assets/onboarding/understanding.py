@@ -65,6 +65,8 @@ class TableFacts:
     """One table: files of one layout, or one table of a database (`pulled_from`, then without files).
 
     `rows` is exact when `counted`, else an estimate from the files' size. `key` names a row, () where nothing does.
+    `missing` are all spellings of a missing value. `discarded` are headers without a name: where there are some, the
+    contract has to say `extra_columns: discard`.
     """
 
     name: str
@@ -78,6 +80,7 @@ class TableFacts:
     event_time: str | None = None
     pulled_from: str | None = None
     pulled_table: str | None = None
+    discarded: tuple[str, ...] = ()
 
     def column(self, name: str) -> ColumnFacts:
         """The facts of a column by its warehouse name."""

@@ -1,0 +1,367 @@
+"""A table as it is: typed values of its sample, and the facts of each column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from ml_assets.ingest.contract import compile_contract
+from ml_assets.onboarding.column_types import BATCH, TypedColumn, TypedTable, typed_parquet, typed_text
+from ml_assets.onboarding.naming import plain_words, warehouse_names
+from ml_assets.onboarding.personal import LEAST_SHARE, pattern_counts, personal_by_header
+from ml_assets.onboarding.reading import Loaded
+from ml_assets.onboarding.understanding import ColumnFacts, Note, TableFacts, Value
+from ml_assets.specs.columns import ColumnSpec, ContractSpec
+from ml_assets.specs.tables import CsvFormat
+from ml_assets.warehouse.names import literal, quoted
+from ml_assets.warehouse.store import Workbench
+
+FEW_VALUES = 50
+_MOST_BROKEN = 0.005
+_MOST_BROKEN_IN_ALL = 0.02
+_LONG_VALUE = 60
+ID_WORDS = frozenset(
+    "id ids nr no num number key index idx uuid guid code row pk rowid hash ref reference token account ean isbn nummer kennung sku".split()
+)
+_UNITS = {
+    "eur": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF", "kg": "kg", "km": "km", "cm": "cm", "mm": "mm", "pct": "percent", "percent": "percent",
+    "days": "days", "hours": "hours", "minutes": "minutes", "seconds": "seconds", "secs": "seconds", "mins": "minutes", "ms": "ms", "months": "months",
+    "years": "years", "celsius": "°C", "fahrenheit": "°F", "kwh": "kWh", "mph": "mph", "kmh": "km/h", "sqft": "sq ft", "sqm": "m²",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A table with its typed sample: `rows` is a table of the engine with warehouse names and good rows only."""
+
+    loaded: Loaded
+    facts: TableFacts
+    rows: str
+    contract: ContractSpec
+    notes: tuple[Note, ...]
+
+    @property
+    def everything(self) -> str:
+        """SQL: all rows of the files, with typed values and warehouse names."""
+        if self.loaded.complete:
+            return f"select * from {self.rows}"
+        return self.narrowed(tuple(self.contract.columns))
+
+    def narrowed(self, names: Sequence[str]) -> str:
+        """SQL: some columns of all rows of the files, as the ingest would make them."""
+        if self.loaded.complete:
+            return f"select {', '.join(quoted(name) for name in names)} from {self.rows}"
+        return _judged(self.loaded, self.contract, names, f"({self.loaded.everything})", "_broken = 0")
+
+
+def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
+    """Types and facts of a table's columns. What is declared from it is what the ingest loads, since it judges here too."""
+    typed = typed_parquet(bench, loaded) if loaded.natives else typed_text(bench, loaded)
+    if isinstance(loaded.format, CsvFormat):
+        loaded = replace(loaded, format=loaded.format.model_copy(update={"decimal": typed.decimal}))
+    names = warehouse_names(loaded.headers)
+    columns = _whole_numbers(bench, loaded, typed)
+    contract = _contract(names, columns, typed)
+    columns, notes = _settled(bench, loaded, contract, columns)
+    contract = _contract(names, columns, typed)
+    table = f"rows_{number}"
+    _fill(bench, loaded, contract, table)
+    facts = _facts(bench, table, names, columns)
+    said = [
+        *loaded.notes,
+        *typed.notes,
+        *_renamed(loaded.name, facts),
+        *(note for column in columns for note in column.notes),
+        *notes,
+    ]
+    return Examined(
+        loaded,
+        TableFacts(
+            loaded.name, loaded.files, loaded.format, tuple(facts), loaded.rows, loaded.counted, typed.missing, discarded=loaded.discarded
+        ),
+        table, contract, (*_sizes(loaded), *said),
+    )  # fmt: skip
+
+
+def _sizes(loaded: Loaded) -> list[Note]:
+    files = "1 file" if len(loaded.files) == 1 else f"{len(loaded.files):,} files of one layout"
+    rows = f"{loaded.rows:,}" if loaded.counted else f"about {loaded.rows:,} (estimated from the files' size)"
+    looked = "" if loaded.complete else f"; {loaded.sampled:,} of them, evenly spread, were looked at"
+    plural = "row" if loaded.rows == 1 else "rows"
+    return [
+        Note(
+            loaded.name,
+            f"{rows} {plural}, {len(loaded.headers):,} {'column' if len(loaded.headers) == 1 else 'columns'}, {files}{looked}",
+        )
+    ]
+
+
+def _renamed(table: str, facts: Sequence[ColumnFacts]) -> list[Note]:
+    other = [fact for fact in facts if fact.name != fact.header and fact.name != fact.header.lower()]
+    if not other:
+        return []
+    listed = ", ".join(f"{fact.header[:30]!r} → {fact.name}" for fact in other[:5])
+    more = f" and {len(other) - 5} more" if len(other) > 5 else ""
+    return [Note(table, f"columns get names that SQL knows: {listed}{more}", "headers stay as they are in the files")]
+
+
+def _contract(names: Sequence[str], columns: Sequence[TypedColumn], typed: TypedTable) -> ContractSpec:
+    declared = {
+        name: ColumnSpec(
+            type=column.type, format=column.format, source=None if column.header == name else column.header
+        )
+        for name, column in zip(names, columns, strict=True)
+    }
+    return ContractSpec(columns=declared, missing=typed.missing)
+
+
+def _whole_numbers(bench: Workbench, loaded: Loaded, typed: TypedTable) -> list[TypedColumn]:
+    """Numbers such as 1.0 and 0.0 that are few different ones, or ids, are integers."""
+    asked = [(raw, column) for raw, column in zip(loaded.raws, typed.columns, strict=True) if column.whole]
+    whole: set[str] = set()
+    for start in range(0, len(asked), BATCH):
+        batch = asked[start : start + BATCH]
+        sql = ", ".join(
+            f"approx_count_distinct({raw}), coalesce(bool_and({_is_whole(raw, loaded)}), false)" for raw, _ in batch
+        )
+        row = bench.rows(f"select {sql} from {loaded.sample}")[0]
+        for (_, column), distinct, fits in zip(batch, row[0::2], row[1::2], strict=True):
+            if fits and (distinct <= FEW_VALUES or set(plain_words(column.header)) & ID_WORDS):
+                whole.add(column.header)
+    return [replace(column, type="integer") if column.header in whole else column for column in typed.columns]
+
+
+def _is_whole(raw: str, loaded: Loaded) -> str:
+    return f"{raw} = trunc({raw}) and abs({raw}) < 9e15" if loaded.natives else "true"
+
+
+def _judged(
+    loaded: Loaded, contract: ContractSpec, names: Sequence[str], relation: str, where: str = "true", more: str = ""
+) -> str:
+    at = {name: position for position, name in enumerate(contract.columns)}
+    part = contract.model_copy(update={"columns": {name: contract.columns[name] for name in names}})
+    natives = [loaded.natives[at[name]] for name in names] if loaded.natives else ()
+    compiled = compile_contract(part, loaded.format, [f"_c{at[name]}" for name in names], natives)
+    listed = ", ".join(quoted(name) for name in names)
+    if not loaded.natives:
+        spelled = ", ".join(literal(spelling) for spelling in ("", *contract.missing))
+        raws = ", ".join(
+            f"case when _c{at[name]} in ({spelled}) then null else _c{at[name]} end as _c{at[name]}" for name in names
+        )
+        relation = f"(select {raws} from {relation})"
+    return f"select {listed}{more} from ({compiled.judged(relation)}) where {where}"
+
+
+def _rules(loaded: Loaded, contract: ContractSpec, names: Sequence[str]) -> list[str]:
+    """The column of each rule, in order of their numbers."""
+    part = contract.model_copy(update={"columns": {name: contract.columns[name] for name in names}})
+    natives = ["VARCHAR"] * len(names) if loaded.natives else ()
+    return [rule.column for rule in compile_contract(part, loaded.format, list(names), natives).rules]
+
+
+def _batches(contract: ContractSpec) -> list[list[str]]:
+    names = list(contract.columns)
+    return [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
+
+
+def _settled(
+    bench: Workbench, loaded: Loaded, contract: ContractSpec, columns: Sequence[TypedColumn]
+) -> tuple[list[TypedColumn], list[Note]]:
+    """Columns as the ingest's own judgement leaves them: one that would cost more than a few rows is text."""
+    broken: dict[str, int] = {}
+    for names in _batches(contract):
+        rules = _rules(loaded, contract, names)
+        judged = _judged(loaded, contract, names, loaded.sample, more=", _broken")
+        for number, count in bench.rows(f"select _broken, count(*) from ({judged}) where _broken > 0 group by 1"):
+            broken[rules[number - 1]] = broken.get(rules[number - 1], 0) + count
+    limit = loaded.sampled * _MOST_BROKEN
+    costly = {name for name, count in broken.items() if count > limit}
+    if sum(broken.values()) > loaded.sampled * _MOST_BROKEN_IN_ALL:
+        costly = set(broken)
+    settled, notes = [], []
+    for name, column in zip(contract.columns, columns, strict=True):
+        if name in costly:
+            why = f"{broken[name]:,} of {loaded.sampled:,} values are no {column.type} that can be loaded"
+            notes.append(Note(column.header, "text, because its values are of several kinds", why, doubt=True))
+            column = TypedColumn(column.header, "string")
+        elif name in broken and not column.misfits:
+            said = f"{broken[name]:,} of {loaded.sampled:,} values are no {column.type}"
+            notes.append(
+                Note(
+                    column.header,
+                    said,
+                    "so few are taken for faults: their rows will stand in the quarantine",
+                    doubt=True,
+                )
+            )
+        settled.append(column)
+    return settled, notes
+
+
+def _fill(bench: Workbench, loaded: Loaded, contract: ContractSpec, table: str) -> None:
+    """The typed sample. Wide tables are made in parts, since the engine plans very long statements slowly."""
+    parts = []
+    for number, names in enumerate(_batches(contract)):
+        part = f"{table}_{number}"
+        more = f", _broken as _broken_{number}"
+        bench.execute(f"create table {part} as {_judged(loaded, contract, names, loaded.sample, more=more)}")
+        parts.append(part)
+    good = " and ".join(f"_broken_{number} = 0" for number in range(len(parts)))
+    unneeded = ", ".join(f"_broken_{number}" for number in range(len(parts)))
+    bench.execute(
+        f"create table {table} as select * exclude ({unneeded}) from {' positional join '.join(parts)} where {good}"
+    )
+    for part in parts:
+        bench.execute(f"drop table {part}")
+
+
+def _facts(bench: Workbench, table: str, names: Sequence[str], columns: Sequence[TypedColumn]) -> list[ColumnFacts]:
+    rows = int(bench.value(f"select count(*) from {table}"))
+    found: list[ColumnFacts] = []
+    pairs = list(zip(names, columns, strict=True))
+    for start in range(0, len(pairs), BATCH):
+        batch = pairs[start : start + BATCH]
+        measured = bench.records(
+            "select "
+            + ", ".join(_measures(name, column, number) for number, (name, column) in enumerate(batch))
+            + f" from {table}"
+        )[0]
+        found += [_column_facts(name, column, rows, measured, number) for number, (name, column) in enumerate(batch)]
+    found = _with_personal(bench, table, found)
+    values = _few_values(bench, table, found)
+    examples = _examples(bench, table, found)
+    return [replace(fact, values=values.get(fact.name, ()), examples=examples.get(fact.name, ())) for fact in found]
+
+
+def _measures(name: str, column: TypedColumn, number: int) -> str:
+    sql = quoted(name)
+    size = f"length({sql})" if column.type == "string" else sql
+    extremes = "null, null" if column.type == "boolean" else f"min({size}), max({size})"
+    low, high = extremes.split(", ", 1)
+    shape = (
+        f", avg(length({sql})) as l{number}, avg(length({sql}) - length(replace({sql}, ' ', ''))) as s{number}"
+        if column.type == "string"
+        else ""
+    )
+    return (
+        f"count({sql}) as n{number}, count(distinct {sql}) as d{number}, {low} as a{number}, {high} as z{number}{shape}"
+    )
+
+
+def _column_facts(name: str, column: TypedColumn, rows: int, measured: Mapping[str, Any], number: int) -> ColumnFacts:
+    present, distinct = int(measured[f"n{number}"]), int(measured[f"d{number}"])
+    low, high = _bound(measured[f"a{number}"]), _bound(measured[f"z{number}"])
+    length, spaces = measured.get(f"l{number}") or 0.0, measured.get(f"s{number}") or 0.0
+    free = column.type == "string" and length >= 25 and spaces >= 3 and distinct > 0.5 * present and distinct > 20
+    fact = ColumnFacts(
+        column.header, name, column.type, rows, rows - present, distinct, low, high, format=column.format, unit=_unit(column.header, column.type),
+        constant=distinct <= 1, free_text=free,
+    )  # fmt: skip
+    return replace(fact, id_like=not free and _is_id_like(fact, present))
+
+
+def _is_id_like(fact: ColumnFacts, present: int) -> bool:
+    """Unique or nearly so, and not a quantity: text, or integers that are named as ids or count the rows."""
+    if present < 20 or fact.type not in ("string", "integer"):
+        return False
+    if fact.type == "string":
+        return fact.distinct >= 0.9 * present
+    if fact.distinct < 0.98 * present:
+        return False
+    assert isinstance(fact.low, int | float)
+    assert isinstance(fact.high, int | float)
+    counts_rows = fact.high - fact.low + 1 <= 1.2 * present and fact.distinct == present
+    return counts_rows or bool(set(plain_words(fact.header)) & ID_WORDS)
+
+
+def _bound(value: object) -> float | str | None:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime | date):
+        return str(value)
+    return value  # type: ignore[return-value]
+
+
+def _unit(header: str, kind: str) -> str | None:
+    if kind not in ("integer", "float", "decimal"):
+        return None
+    bracketed = re.search(r"[\[(]([A-Za-z°µ%/²³]{1,8})[\])]\s*$", header)
+    if bracketed:
+        return bracketed.group(1)
+    words = plain_words(header)
+    return _UNITS.get(words[-1]) if len(words) > 1 else None
+
+
+def _with_personal(bench: Workbench, table: str, facts: Sequence[ColumnFacts]) -> list[ColumnFacts]:
+    """Say of whom a column speaks, by its header or by what nearly all its values look like."""
+    texts = [fact for fact in facts if fact.type == "string" and fact.distinct > 2 and not fact.free_text]
+    seen: dict[str, str] = {}
+    sampled = f"(select * from {table} using sample reservoir(2000 rows) repeatable (7))"
+    for start in range(0, len(texts), BATCH):
+        batch = texts[start : start + BATCH]
+        kinds = [(fact, kind, sql) for fact in batch for kind, sql in pattern_counts(quoted(fact.name)).items()]
+        row = bench.rows(
+            "select "
+            + ", ".join(f"count(*) filter ({sql}) / nullif(count({quoted(fact.name)}), 0)" for fact, _, sql in kinds)
+            + f" from {sampled}"
+        )[0]
+        for (fact, kind, _), share in zip(kinds, row, strict=True):
+            if share is not None and share >= LEAST_SHARE:
+                seen.setdefault(fact.name, kind)
+    found = []
+    for fact in facts:
+        by_header = personal_by_header(fact.header) if not _speaks_of_something_else(fact) else ""
+        said = (
+            f"its values look like {seen[fact.name]}"
+            if fact.name in seen
+            else f"its header speaks of {by_header}"
+            if by_header
+            else ""
+        )
+        hidden = {"low": None, "high": None} if said and fact.type == "integer" else {}
+        found.append(replace(fact, personal=said, **hidden) if said else fact)
+    return found
+
+
+def _speaks_of_something_else(fact: ColumnFacts) -> bool:
+    """A header may speak of a person's thing where the values cannot hold it: yes or no, a few kinds, a measure."""
+    if fact.type in ("boolean", "float", "decimal"):
+        return True
+    return fact.distinct <= 5 and fact.rows - fact.missing > 20
+
+
+def _few_values(bench: Workbench, table: str, facts: Sequence[ColumnFacts]) -> dict[str, tuple[Value, ...]]:
+    few = [
+        fact
+        for fact in facts
+        if 0 < fact.distinct <= FEW_VALUES
+        and fact.type in ("string", "integer", "boolean", "float")
+        and not fact.personal
+    ]
+    few = [fact for fact in few if fact.type != "string" or (isinstance(fact.high, int) and fact.high <= _LONG_VALUE)]
+    found: dict[str, tuple[Value, ...]] = {}
+    for start in range(0, len(few), BATCH):
+        batch = few[start : start + BATCH]
+        listed = ", ".join(f"list_sort(list(distinct {quoted(fact.name)}))" for fact in batch)
+        row = bench.rows(f"select {listed} from {table}")[0]
+        found |= {fact.name: tuple(v for v in values if v is not None) for fact, values in zip(batch, row, strict=True)}
+    return found
+
+
+def _examples(bench: Workbench, table: str, facts: Sequence[ColumnFacts]) -> dict[str, tuple[str, ...]]:
+    """Up to three different values of each column from its first rows; none of personal ones."""
+    names = [fact.name for fact in facts if not fact.personal]
+    if not names:
+        return {}
+    rows = bench.rows(
+        f"select {', '.join(f'left(cast({quoted(name)} as varchar), {_LONG_VALUE})' for name in names)} from {table} limit 50"
+    )
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return {
+        name: tuple(dict.fromkeys(v for v in values if v is not None))[:3]
+        for name, values in zip(names, columns, strict=True)
+    }
