@@ -84,7 +84,7 @@ def _asset_table(lines: tuple[AssetLine, ...]) -> Table:
 
 def _model_table(model: ModelLine) -> Table:
     champion = f"champion is version {model.champion}" if model.champion else "no champion yet"
-    table = Table(box=None, header_style="bold", pad_edge=False, title=f"\n{model.model} version {model.version} on its test snapshots ({champion})",
+    table = Table(box=None, header_style="bold", pad_edge=False, title=f"\n{model.model} version {model.version} on its test rows ({champion})",
                   title_justify="left", title_style="")  # fmt: skip
     table.add_column("estimator")
     for metric in HEADLINE[model.task]:

@@ -26,7 +26,7 @@ def schedules_of(asset: TableAsset, resource: MlAssetsResource) -> list[dg.Sched
                 execution_timezone="UTC", default_status=dg.DefaultScheduleStatus.RUNNING,
             )
         ]  # fmt: skip
-    if isinstance(asset, ScoresAsset):
+    if isinstance(asset, ScoresAsset) and asset.snapshots is not None:
         job = dg.define_asset_job(
             f"score_{asset.name.table}", selection=dg.AssetSelection.assets(asset_key(asset.name))
         )
@@ -38,13 +38,13 @@ def _scoring_schedule(
     asset: ScoresAsset, job: UnresolvedAssetJobDefinition, resource: MlAssetsResource
 ) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=f"score_{asset.name.table}_every_{asset.snapshots.every}", job=job, cron_schedule=_SCORE[asset.snapshots.every],
+        name=f"score_{asset.name.table}_every_{asset.spec.grid.every}", job=job, cron_schedule=_SCORE[asset.spec.grid.every],
         execution_timezone="UTC", default_status=dg.DefaultScheduleStatus.RUNNING,
     )  # fmt: skip
     def scoring(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if resource.state.replays_history:
             return dg.SkipReason("history is being replayed: its clock stands still, and no new snapshot comes")
-        newest = asset.snapshots.keys(context.scheduled_execution_time)[-1]
+        newest = asset.spec.grid.keys(context.scheduled_execution_time)[-1]
         return dg.RunRequest(partition_key=newest)
 
     return scoring

@@ -1,4 +1,4 @@
-"""The evaluation of the newest candidate on the untouched test snapshots, beside its baselines."""
+"""The evaluation of the newest candidate on the untouched test rows, beside its baselines."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ml_assets.evaluation.report import render_report, write_report
 from ml_assets.evaluation.report_facts import ReportFacts
 from ml_assets.evaluation.scored import MeasuredValue, measured, score_rows, whole_test
 from ml_assets.specs.models import ModelSpec
+from ml_assets.specs.splits import ChronologicalSplitSpec
 from ml_assets.training.versions import ModelVersion, load_version
 from ml_assets.warehouse.aliases import CHAMPION, version_at
 from ml_assets.warehouse.asset import RunContext
@@ -47,7 +48,7 @@ class EvaluationAsset(ComputedTable):
 
     @property
     def description(self) -> str:
-        return f"How good each version of {self.spec.name} is on its test snapshots, beside constant, one-rule and linear baselines."
+        return f"How good each version of {self.spec.name} is on its test rows, beside constant, one-rule and linear baselines."
 
     @property
     def deps(self) -> tuple[TableName, ...]:
@@ -115,11 +116,13 @@ class EvaluationAsset(ComputedTable):
         bench.execute(f"insert into measured select {', '.join(['unnest(?)'] * len(columns))}", columns)
 
     def _split(self, bench: Workbench) -> list[SplitRow]:
+        split = self.spec.split
+        moment = f"date_trunc('{split.every}', snapshot)" if isinstance(split, ChronologicalSplitSpec) else "snapshot"
         positives = "sum(label)::bigint" if self.spec.task == "binary" else "null::bigint"
         return [
             SplitRow(*row)
             for row in bench.rows(
-                f"select snapshot, part, count(*), {positives} from {self.training.quoted} group by all order by snapshot, part"
+                f"select {moment} as snapshot, part, count(*), {positives} from {self.training.quoted} group by all order by 1, 2"
             )
         ]
 

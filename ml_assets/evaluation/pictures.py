@@ -23,9 +23,12 @@ Bin = tuple[float, float, int]
 
 
 class SplitRow(NamedTuple):
-    """How many rows of a snapshot went into a part, and how many of them are positive (None: not a binary task)."""
+    """How many rows of a snapshot or period went into a part, and how many of them are positive (None: not binary).
 
-    snapshot: datetime
+    Rows that have no order in time have no snapshot.
+    """
+
+    snapshot: datetime | None
     part: str
     rows: int
     positives: int | None
@@ -129,9 +132,10 @@ def _positive_bars(
 
 
 def split_picture(split: Sequence[SplitRow]) -> Chart:
-    """Rows of each labelled snapshot on a time axis, coloured by part."""
+    """Rows of each labelled snapshot on a time axis, coloured by part. Every row of `split` has a snapshot."""
     chart = Chart("Rows by snapshot and part", width=900, height=230, margins=(64, 10, 14, 42))
-    days = [row.snapshot.replace(tzinfo=UTC).timestamp() / 86400 for row in split]
+    moments = [row.snapshot for row in split if row.snapshot is not None]
+    days = [moment.replace(tzinfo=UTC).timestamp() / 86400 for moment in moments]
     step = min((b - a for a, b in pairwise(days) if b > a), default=1.0)
     x, y = chart.scales((min(days) - step / 2, max(days) + step / 2), (0, max(row.rows for row in split) * 1.05))
     chart.y_axis(y, x, "rows", lambda value: f"{value:,.0f}", 5)
@@ -139,7 +143,7 @@ def split_picture(split: Sequence[SplitRow]) -> Chart:
         positive = "" if row.share is None else f", {row.share:.1%} positive"
         hint = f"{row.snapshot:%Y-%m-%d} {row.part}: {row.rows:,} rows{positive}"
         chart.bar((x(day - step * 0.38), y(0)), (x(day + step * 0.38), y(row.rows)), f"bar part-{row.part}", hint)
-    chart.x_axis(x, "snapshot", _dated(days, [row.snapshot for row in split], 8))
+    chart.x_axis(x, "snapshot", _dated(days, moments, 8))
     return chart
 
 

@@ -56,8 +56,9 @@ def summary(facts: ReportFacts) -> str:
 def _where(facts: ReportFacts) -> str:
     if facts.spec.split.kind == "time":
         snapshots = sum(row.part == "test" for row in facts.split)
-        return f"{snapshots} {_GRIDS[facts.spec.snapshots.every]} snapshots"
-    return {"group": "groups", "stratified": "rows", "random": "rows"}[facts.spec.split.kind]
+        return f"{snapshots} {_GRIDS[facts.spec.grid.every]} snapshots"
+    kinds = {"group": "groups", "stratified": "rows", "random": "rows", "chronological": "the newest rows,"}
+    return kinds[facts.spec.split.kind]
 
 
 def _head(facts: ReportFacts) -> str:

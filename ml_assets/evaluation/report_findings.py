@@ -121,16 +121,19 @@ def _errors(facts: ReportFacts) -> str:
     if errors.mistakes:
         test = facts.scored.table.filter(pa.array(facts.scored.parts["test"]))
         moments, entities = test["snapshot"].to_pylist(), test[facts.spec.entity].to_pylist()
+        timeless = None in moments
         rows = [
             [
                 "(personal data)" if facts.spec.entity in facts.personal else code(entities[one.row]),
-                f"{moments[one.row]:%Y-%m-%d}",
+                *([] if timeless else [f"{moments[one.row]:%Y-%m-%d}"]),
                 f"{one.score:.3f}",
                 str(one.label),
             ]
             for one in errors.mistakes[:MAX_EVIDENCE_ROWS]
         ]
-        listed = table([escaped(facts.spec.entity), "snapshot", "score", "outcome"], rows, text_columns=2)
+        listed = table(
+            [escaped(facts.spec.entity), *([] if timeless else ["snapshot"]), "score", "outcome"], rows, text_columns=2
+        )
         parts.append(f"<details><summary>the {len(rows)} most confident mistakes</summary>{listed}</details>")
     return "".join(parts)
 

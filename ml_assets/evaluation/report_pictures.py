@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
 
 from ml_assets.evaluation.curve_pictures import (
     confusion_picture,
@@ -26,6 +25,8 @@ from ml_assets.evaluation.pictures import (
 )
 from ml_assets.evaluation.report_facts import ReportFacts
 from ml_assets.evaluation.svg import Chart
+from ml_assets.specs.models import ModelSpec
+from ml_assets.specs.splits import ChronologicalSplitSpec
 from ml_assets.training.package import CANDIDATE
 
 _CURVES = (CANDIDATE, "linear", "one_rule")
@@ -161,7 +162,7 @@ def _time(facts: ReportFacts) -> list[str]:
         for part in ("train", "validation", "test", "embargo")
         if any(row.part == part for row in facts.split)
     ]
-    if facts.spec.split.kind != "time":
+    if facts.spec.split.kind not in ("time", "chronological"):
         return []
     info = metric_info(facts.task, PRIMARY[facts.task])
     moments = sorted({row.snapshot for row in facts.values if row.snapshot is not None})
@@ -171,14 +172,20 @@ def _time(facts: ReportFacts) -> list[str]:
         if row.metric == info.name and row.snapshot is not None
     }
     values = {name: [found[name, moment] for moment in moments] for name in _curves(facts)}
-    tested: dict[datetime, float | None] = {row.snapshot: row.share for row in facts.split if row.part == "test"}
+    tested = {row.snapshot: row.share for row in facts.split if row.part == "test"}
     positive = [share for moment in moments if (share := tested.get(moment)) is not None]
     steady = snapshot_picture(values, positive, moments, info.title).svg()
     return [
         card("By test snapshot", steady, "Whether quality and outcome are steady over time.", _legend(facts)),
-        card("Split by time", split_picture(facts.split).svg(),
-             f"Outcome windows are {facts.spec.label.horizon} long; the embargo keeps them from reaching into a later part.", parts, wide=True),
+        card("Split by time", split_picture([row for row in facts.split if row.snapshot is not None]).svg(),
+             _divided(facts.spec), parts, wide=True),
     ]  # fmt: skip
+
+
+def _divided(spec: ModelSpec) -> str:
+    if isinstance(spec.split, ChronologicalSplitSpec):
+        return "The newest rows test, those before validate: nothing was learnt from rows later than those judged."
+    return f"Outcome windows are {spec.outcome.horizon} long; the embargo keeps them from reaching into a later part."
 
 
 def _importance(facts: ReportFacts) -> list[str]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from ml_assets.evaluation.bootstrap import BootstrapReport
 from ml_assets.evaluation.metrics import MetricOptions, Vector, measure
 from ml_assets.specs.models import ModelSpec
+from ml_assets.specs.splits import ChronologicalSplitSpec
 from ml_assets.training.fitting import query_codes
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.package import Package
@@ -51,13 +52,13 @@ class ScoredRows:
     """Rows of train, validation and test, in order of snapshot and entity: what happened and what each estimator said.
 
     `label` (n_rows,) as numbers of the task; `scores`: estimator → (n_rows,) or (n_rows, n_classes); `cluster` (n_rows,)
-    numbers the entities; `query` (n_rows,) of a ranking, else None; `matrix` (n_rows, n_features) is what the model saw;
+    numbers the entities (or the groups that a source's rows belong to); `query` (n_rows,) of a ranking, else None; `matrix` (n_rows, n_features) is what the model saw;
     `table` holds the columns as they are.
     """
 
     task: str
     label: Vector
-    snapshot: npt.NDArray[np.datetime64]
+    snapshot: npt.NDArray[np.datetime64] | None
     parts: Mapping[str, Mask]
     scores: Mapping[str, Vector]
     cluster: Codes
@@ -97,14 +98,23 @@ def score_rows(bench: Workbench, version: ModelVersion, training: TableName, spe
     return ScoredRows(
         spec.task,
         package.signature.target.vector(table["label"], version.model),
-        table["snapshot"].to_numpy(),
+        _moments(table["snapshot"], spec),
         {name: np.asarray(pc.equal(part, name).to_numpy(zero_copy_only=False), dtype=np.bool_) for name in PARTS},
         {name: package.predict(matrix, name) for name in package.estimators},
-        codes_of(table[spec.entity]),
+        codes_of(table[spec.cluster]),
         None if query is None else query.astype(np.intp),
         matrix,
         table,
     )
+
+
+def _moments(snapshot: pa.ChunkedArray, spec: ModelSpec) -> npt.NDArray[np.datetime64] | None:
+    """Snapshot of each row, or the period its event time lies in; None for rows without an order in time."""
+    if isinstance(spec.split, ChronologicalSplitSpec):
+        snapshot = pc.floor_temporal(snapshot, unit=spec.split.every)
+    elif spec.source is not None:
+        return None
+    return np.asarray(snapshot.to_numpy(), dtype="datetime64[us]")
 
 
 def codes_of(column: pa.ChunkedArray) -> Codes:
@@ -145,6 +155,8 @@ def measured(scored: ScoredRows, version: int, options: MetricOptions, report: B
 def _groups(scored: ScoredRows) -> Iterator[tuple[str, datetime | None, Mask]]:
     for part in PARTS:
         yield part, None, scored.parts[part]
+    if scored.snapshot is None:
+        return
     for moment in np.unique(scored.snapshot[scored.parts["test"]]):
         yield "test", moment.astype("datetime64[us]").item(), scored.parts["test"] & (scored.snapshot == moment)
 

@@ -152,7 +152,7 @@ def labelled(people: str, outcomes: str, spec: ModelSpec) -> str:
     kept = ", ".join(f"p.{quoted(name)}" for name in (spec.entity, *spec.carried))
     return (
         f"select p.snapshot, {kept}, case when o._found then cast(o.label as {kind}) "
-        f"else cast({literal(str(spec.label.default))} as {kind}) end as label from {people} p "
+        f"else cast({literal(str(spec.outcome.default))} as {kind}) end as label from {people} p "
         f"left join (select *, true as _found from {outcomes}) o on o.snapshot = p.snapshot and o.{key} = p.{key}"
     )
 

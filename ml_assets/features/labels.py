@@ -53,7 +53,7 @@ class PopulationAsset(ComputedTable):
 
     @property
     def snapshots(self) -> SnapshotSpec:
-        return self.spec.snapshots
+        return self.spec.grid
 
     @property
     def deps(self) -> tuple[TableName, ...]:
@@ -102,7 +102,7 @@ class LabelAsset(ComputedTable):
         self.spec: ModelSpec = spec
         self.statement = statement
         self.times = require_times(statement.tables, times, f"{statement.shown}:1")
-        self.horizon = span_length(spec.label.horizon)
+        self.horizon = span_length(spec.outcome.horizon)
         self.population = TableName("labels", f"{spec.name}__population")
 
     @property
@@ -111,7 +111,7 @@ class LabelAsset(ComputedTable):
 
     @property
     def snapshots(self) -> SnapshotSpec:
-        return self.spec.snapshots
+        return self.spec.grid
 
     @property
     def deps(self) -> tuple[TableName, ...]:
@@ -119,7 +119,7 @@ class LabelAsset(ComputedTable):
 
     @property
     def logic(self) -> str:
-        label = self.spec.label
+        label = self.spec.outcome
         task = () if self.spec.task == "binary" else (self.spec.task, self.spec.carried)
         return fingerprint(
             "labels/1", self.statement.fingerprint, self.spec.entity, label.horizon, label.default, *task

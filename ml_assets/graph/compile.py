@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from graphlib import CycleError, TopologicalSorter
@@ -15,13 +15,16 @@ from ml_assets.features.feature_set import FeatureSetAsset
 from ml_assets.features.labels import LabelAsset, PopulationAsset
 from ml_assets.features.sql_table import SqlTableAsset
 from ml_assets.features.statement import Statement, read_statement
+from ml_assets.graph.examples import example_table, examples_of, refuse_misplaced_scores, scored_examples
 from ml_assets.graph.project import Declaration, Project
 from ml_assets.ingest.raw_table import RawTableAsset
 from ml_assets.registry.champion import ChampionAsset
+from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
 from ml_assets.specs.base import Described
 from ml_assets.specs.times import SnapshotSpec
+from ml_assets.training.example_set import ExampleSetAsset
 from ml_assets.training.model import ModelAsset
 from ml_assets.training.training_set import TrainingSetAsset
 from ml_assets.warehouse.asset import TableAsset
@@ -75,9 +78,10 @@ def compile_graph(project: Project) -> Graph:
 def tables_of(spec: Described) -> list[TableName]:
     """The tables that a declaration yields, by its name alone."""
     if isinstance(spec, ModelSpec):
-        schemas = ("labels", "training", "models", "evaluation")
-        beside = (TableName("labels", f"{spec.name}__population"), TableName("models", f"{spec.name}__champion"))
-        return [*(TableName(schema, spec.name) for schema in schemas), *beside]
+        made = [TableName(schema, spec.name) for schema in ("training", "models", "evaluation")]
+        made.append(TableName("models", f"{spec.name}__champion"))
+        labels = [TableName("labels", spec.name), TableName("labels", f"{spec.name}__population")]
+        return made if spec.source is not None else [*labels, *made]
     schema = {RawTableSpec: "raw", FeatureSetSpec: "features", ScoredOutputSpec: "scores"}.get(type(spec))
     return [TableName(spec.table_schema if isinstance(spec, SqlTableSpec) else str(schema), spec.name)]
 
@@ -87,6 +91,8 @@ def _refuse_grid(
 ) -> None:
     """Raise where a table wants snapshots that what it reads never makes: it would wait for them for ever."""
     wanted, made = spec.snapshots, source.snapshots
+    assert wanted is not None
+    assert made is not None
     longer = wanted.last is not None and made.last is not None and wanted.last > made.last
     earlier = wanted.start is not None and made.start is not None and wanted.start < made.start
     if wanted.every != made.every or longer or earlier:
@@ -168,11 +174,27 @@ class _Compiler:
         if spec.model not in self._models:
             raise UnknownNameError("model", spec.model, self._models, place=declaration.place_of("model"))
         model = self._models[spec.model]
+        if model.source is not None:
+            learnt = example_table(self._offered(declaration, model.source)).features(model)
+            table = scored_examples(
+                declaration, spec, model, self._offered(declaration, spec.source or model.source), learnt
+            )
+            return [ExampleScoresAsset(spec, model, table, learnt, place, use_case)]
+        refuse_misplaced_scores(declaration, spec, model)
         _refuse_grid(spec, model, f"scores of model {model.name}", declaration)
         return [ScoresAsset(spec, model, self._sets(model, declaration), place, use_case)]
 
     def _model_assets(self, declaration: Declaration, spec: ModelSpec) -> list[TableAsset]:
         place, use_case = declaration.place, declaration.use_case
+        if spec.source is not None:
+            table = examples_of(declaration, spec, self._offered(declaration, spec.source))
+            self._refuse_unknown_features(spec, table.features(spec).columns, declaration)
+            return [
+                ExampleSetAsset(spec, table, place, use_case),
+                ModelAsset(spec, {str(table.name): table.features(spec)}, place, use_case),
+                EvaluationAsset(spec, place, use_case),
+                ChampionAsset(spec, place, use_case),
+            ]
         sets = self._sets(spec, declaration)
         for name, feature_set in sets.items():
             if feature_set.entity != spec.entity:
@@ -206,6 +228,9 @@ class _Compiler:
                         remedy="rename one of the columns, or list it under exclude",
                     )  # fmt: skip
                 seen[column] = name
+        self._refuse_unknown_features(spec, seen, declaration)
+
+    def _refuse_unknown_features(self, spec: ModelSpec, seen: Iterable[str], declaration: Declaration) -> None:
         wanted = {"exclude": spec.exclude, "categorical": spec.categorical, "evaluation": spec.evaluation.watched}
         for field, names in wanted.items():
             unknown = sorted(set(names) - set(seen))
@@ -219,6 +244,14 @@ class _Compiler:
                 raise UnknownNameError("feature set", name, self._features, place=declaration.place_of("features"))
             found[name] = self._features[name]
         return found
+
+    def _offered(self, declaration: Declaration, source: str) -> RawTableSpec | SqlTableSpec:
+        """The declaration of the table that a model's `source` names."""
+        specs: list[RawTableSpec | SqlTableSpec] = [*self._of(RawTableSpec), *self._of(SqlTableSpec)]
+        tables = {str(name): spec for spec in specs for name in tables_of(spec)}
+        if source not in tables:
+            raise UnknownNameError("table", source, tables, place=declaration.place_of("source"))
+        return tables[source]
 
     def _statement(self, declaration: Declaration, *field: str) -> Statement:
         """The statement that a field names; every table it reads is declared."""

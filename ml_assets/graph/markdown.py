@@ -62,7 +62,7 @@ def _model(model: ModelLine) -> str:
         for name, values in sorted(model.metrics.items(), key=lambda item: (item[0] != "candidate", item[0]))
     ]
     head = ("estimator", *(metric_info(model.task, metric).title for metric in HEADLINE[model.task]))
-    return f"**{model.model}** version {model.version} on its test snapshots ({champion})\n\n{_table(head, rows)}"
+    return f"**{model.model}** version {model.version} on its test rows ({champion})\n\n{_table(head, rows)}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -51,7 +51,7 @@ class RawTableAsset(TableAsset):
 
     @property
     def logic(self) -> str:
-        contract = self.spec.contract.model_dump(mode="json", exclude={"max_quarantine_share"})
+        contract = self.spec.contract.model_dump(mode="json", exclude={"max_quarantine_share", "alike"})
         for column in contract["columns"].values():
             for words in ("description", "unit", "pii", "max_null_share"):
                 column.pop(words)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ml_assets.training.versions import ModelVersion
-from ml_assets.warehouse.manifest import fingerprint
+from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint
 
 Section = Literal["data", "features", "parameters", "code"]
 SECTIONS: tuple[Section, ...] = ("data", "features", "parameters", "code")
@@ -59,10 +59,11 @@ def _by_table(inputs: Mapping[str, str]) -> dict[str, str]:
     for name, content in inputs.items():
         table, _, key = name.partition("/")
         found.setdefault(table, {})[key] = content
-    return {
-        table: f"{len(keys)} snapshots {min(keys)} to {max(keys)}, content {fingerprint(keys)}"
-        for table, keys in found.items()
-    }
+    return {table: f"{_snapshots(list(keys))}content {fingerprint(keys)}" for table, keys in found.items()}
+
+
+def _snapshots(keys: Sequence[str]) -> str:
+    return "" if list(keys) == [UNPARTITIONED] else f"{len(keys)} snapshots {min(keys)} to {max(keys)}, "
 
 
 def flattened(data: Any, path: str = "") -> dict[str, str]:

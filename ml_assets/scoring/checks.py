@@ -5,21 +5,19 @@ from __future__ import annotations
 from ml_assets.specs.models import ScoredOutputSpec, Task
 from ml_assets.specs.tables import VolumeSpec
 from ml_assets.warehouse.check import Check, CheckScope
-from ml_assets.warehouse.names import TableName, literal, quoted
+from ml_assets.warehouse.names import literal, quoted
 from ml_assets.warehouse.results import CheckFinding
 from ml_assets.warehouse.rules import unique_check, volume_check
 
 
-def score_checks(
-    spec: ScoredOutputSpec, entity: str, population: TableName, task: Task = "binary"
-) -> tuple[Check, ...]:
-    """All checks of `scores.<name>`."""
+def score_checks(spec: ScoredOutputSpec, entity: str, population: str, task: Task = "binary") -> tuple[Check, ...]:
+    """All checks of `scores.<name>`; `population` is SQL with the entities (of each snapshot) that have to be scored."""
     return (
         unique_check((entity,)),
         _range_check() if task in ("binary", "multiclass") else _finite_check(),
         _coverage_check(spec, entity, population),
         _spread_check(),
-        volume_check(VolumeSpec()),
+        *(() if spec.snapshots is None else (volume_check(VolumeSpec()),)),
     )
 
 
@@ -57,19 +55,19 @@ def _finite_check() -> Check:
     return Check(name, "SC001", "Every score is a finite number.", judge, blocking=True)
 
 
-def _coverage_check(spec: ScoredOutputSpec, entity: str, population: TableName) -> Check:
+def _coverage_check(spec: ScoredOutputSpec, entity: str, population: str) -> Check:
     name = "population_is_covered"
     column = quoted(entity)
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
         findings = []
         for key in scope.partitions:
-            moment = f"timestamp {literal(key)}"
+            of = {name: f"{name}.snapshot = timestamp {literal(key)}" if key else "true" for name in ("p", "s")}
             missing = (
-                f"select p.{column} from {population.quoted} p where p.snapshot = {moment} and not exists "
-                f"(select 1 from {scope.table.quoted} s where s.snapshot = {moment} and s.{column} = p.{column})"
+                f"select p.{column} from {population} p where {of['p']} and not exists "
+                f"(select 1 from {scope.table.quoted} s where {of['s']} and s.{column} = p.{column})"
             )
-            people = int(scope.bench.value(f"select count(*) from {population.quoted} where snapshot = {moment}"))
+            people = int(scope.bench.value(f"select count(*) from {population} p where {of['p']}"))
             if people == 0:
                 continue
             absent = int(scope.bench.value(f"select count(*) from ({missing})"))
@@ -101,4 +99,4 @@ def _spread_check() -> Check:
             for key, row in counted.items()
         ]  # fmt: skip
 
-    return Check(name, "SC003", "The scores of a snapshot are not all the same.", judge, "warn")
+    return Check(name, "SC003", "The scores are not all the same.", judge, "warn")

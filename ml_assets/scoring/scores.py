@@ -10,10 +10,10 @@ import pyarrow as pa
 from ml_assets.errors import NotMaterializedError, RegistryError, ScoringError
 from ml_assets.registry.resolve import Standing, resolve
 from ml_assets.scoring.checks import score_checks
-from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec, ScoredOutputSpec
 from ml_assets.specs.times import SnapshotSpec
 from ml_assets.training.contract import feature_contracts, require_contract
+from ml_assets.training.examples import FeatureColumns
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.package import Package
 from ml_assets.training.rows import Vector
@@ -26,7 +26,7 @@ from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint
 from ml_assets.warehouse.names import TableName, literal, quoted
 from ml_assets.warehouse.store import Workbench
 
-_VERSION = "model version"
+VERSION = "model version"
 
 
 class ScoresAsset(ComputedTable):
@@ -39,7 +39,7 @@ class ScoresAsset(ComputedTable):
     kinds = ("duckdb", "lightgbm")
 
     def __init__(
-        self, spec: ScoredOutputSpec, model: ModelSpec, sets: Mapping[str, FeatureSetSpec], place: str, use_case: str
+        self, spec: ScoredOutputSpec, model: ModelSpec, sets: Mapping[str, FeatureColumns], place: str, use_case: str
     ) -> None:
         super().__init__(TableName("scores", spec.name), spec, place, use_case=use_case)
         self.spec: ScoredOutputSpec = spec
@@ -49,7 +49,7 @@ class ScoresAsset(ComputedTable):
         self.champion = TableName("models", f"{model.name}__champion")
 
     @property
-    def snapshots(self) -> SnapshotSpec:
+    def snapshots(self) -> SnapshotSpec | None:
         return self.spec.snapshots
 
     @property
@@ -70,14 +70,14 @@ class ScoresAsset(ComputedTable):
         version = str(self._serving(bench, context).version)
         rows = {table: manifest_of(bench, table) for table in self._partitioned}
         before = manifest_of(bench, self.name)
-        newest = self.snapshots.keys(context.now)[-1]
+        newest = self.spec.grid.keys(context.now)[-1]
         found = {}
         for key in partitions:
             if any(key not in known for known in rows.values()):
                 continue
             read = {str(table): known[key].content for table, known in rows.items()}
             stays = key != newest and key in before and self._says_the_same(before[key], read)
-            found[key] = dict(before[key].inputs) if stays else read | {_VERSION: version}
+            found[key] = dict(before[key].inputs) if stays else read | {VERSION: version}
         return found
 
     def stale(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, str]:
@@ -95,22 +95,20 @@ class ScoresAsset(ComputedTable):
         """Whether only the version has changed since these scores were made."""
         return (
             before.logic == self.logic
-            and {name: content for name, content in before.inputs.items() if name != _VERSION} == read
+            and {name: content for name, content in before.inputs.items() if name != VERSION} == read
         )
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         served = self._serving(bench, context)
         version = load_version(bench, self.model.name, served.version)
-        moments = ", ".join(f"timestamp {literal(key)}" for key in partitions)
-        base = f"(select * from {self.population.quoted} where snapshot in ({moments}))"
-        entity = quoted(self.model.entity)
-        table = arrow_rows(bench, f"{joined_features(self.model, self.sets, base)} order by b.snapshot, b.{entity}")
+        table = arrow_rows(bench, self.rows(partitions))
         matrix, unseen = version.package.encode(table)
         require_contract(table, feature_contracts(self.model, self.sets), ScoringError, str(self.name), self.place)
+        moment = {} if self.snapshots is None else {"snapshot": table["snapshot"]}
         scores = pa.table(
             {
                 self.model.entity: table[self.model.entity],
-                "snapshot": table["snapshot"],
+                **moment,
                 **score_columns(version.package, version.package.predict(matrix)),
                 "model_version": pa.array([version.version] * len(matrix), pa.int32()),
                 "model_package": pa.array([version.package_sha256] * len(matrix), pa.string()),
@@ -125,9 +123,15 @@ class ScoresAsset(ComputedTable):
         }  # fmt: skip
         return Staged("scored", facts)
 
+    def rows(self, partitions: Sequence[str]) -> str:
+        """SQL: the rows to be scored, with entity, snapshot and features."""
+        moments = ", ".join(f"timestamp {literal(key)}" for key in partitions)
+        base = f"(select * from {self.population.quoted} where snapshot in ({moments}))"
+        return f"{joined_features(self.model, self.sets, base)} order by b.snapshot, b.{quoted(self.model.entity)}"
+
     @property
     def checks(self) -> tuple[Check, ...]:
-        return score_checks(self.spec, self.model.entity, self.population, self.model.task)
+        return score_checks(self.spec, self.model.entity, self.population.quoted, self.model.task)
 
 
 def score_columns(package: Package, answers: Vector) -> dict[str, pa.Array]:

@@ -167,6 +167,12 @@ class ModelSpec(Described):
         return self.label
 
     @property
+    def cluster(self) -> str:
+        """Column of what is independent of each other: entities, or the groups that rows of a source are held together by."""
+        group = self.split.column if isinstance(self.split, GroupSplitSpec) else None
+        return group if group is not None and self.source is not None else self.entity
+
+    @property
     def carried(self) -> tuple[str, ...]:
         """Columns beside the entity that the population returns and every table after it keeps."""
         group = self.split.column if isinstance(self.split, GroupSplitSpec) else None
@@ -178,11 +184,6 @@ def _unfit(spec: ModelSpec) -> Iterator[str]:
     """What the declaration says that its task cannot mean."""
     classifies = spec.task in ("binary", "multiclass")
     yield from _unfit_label(spec.label, spec.task)
-    if isinstance(spec.label, ColumnLabelSpec):
-        if spec.label.positive is not None and spec.task != "binary":
-            yield "positive is declared of binary labels only"
-        if spec.task == "ranking" and spec.label.query is None:
-            yield "label.query is missing: the column within whose values rows are ranked"
     if not classifies:
         if spec.calibration != "none":
             yield "calibration is of probabilities, and this task has none"
@@ -229,6 +230,10 @@ def _unfit_label(label: LabelSpec | ColumnLabelSpec, task: str) -> Iterator[str]
     if label.query is not None and task != "ranking":
         yield "query is declared of ranking only"
     if isinstance(label, ColumnLabelSpec):
+        if label.positive is not None and task != "binary":
+            yield "positive is declared of binary labels only"
+        if label.query is None and task == "ranking":
+            yield "label.query is missing: the column within whose values rows are ranked"
         return
     if task != "multiclass" and isinstance(label.default, str):
         yield f"the default label {label.default!r} is no number"
@@ -253,6 +258,12 @@ class ScoredOutputSpec(Described):
     min_coverage: float = Field(
         default=1.0, ge=0, le=1, description="Least share of the population that must be scored."
     )
+
+    @property
+    def grid(self) -> SnapshotSpec:
+        """The snapshots of scores that have them."""
+        assert self.snapshots is not None, f"{self.name} scores the rows of a table"
+        return self.snapshots
 
     @property
     def reference(self) -> str:

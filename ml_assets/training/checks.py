@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from ml_assets.specs.columns import ColumnSpec
 from ml_assets.specs.models import ModelSpec
-from ml_assets.specs.splits import GroupSplitSpec, TimeSplitSpec
+from ml_assets.specs.splits import ChronologicalSplitSpec, GroupSplitSpec, TimeSplitSpec
 from ml_assets.specs.times import span_length
 from ml_assets.training.contract import violations
 from ml_assets.training.matrix import arrow_rows
@@ -22,7 +23,7 @@ _ORDER = ("train", "validation", "test")
 def training_checks(spec: ModelSpec, contracts: Mapping[str, ColumnSpec]) -> tuple[Check, ...]:
     """All checks of `training.<model>`."""
     return (
-        unique_check(("snapshot", spec.entity)),
+        unique_check(("snapshot", spec.entity) if spec.source is None else (spec.entity,)),
         _divided_check(spec),
         _labels_check(spec),
         _contract_check(contracts),
@@ -32,7 +33,9 @@ def training_checks(spec: ModelSpec, contracts: Mapping[str, ColumnSpec]) -> tup
 def _divided_check(spec: ModelSpec) -> Check:
     """What the declared split promises."""
     if isinstance(spec.split, TimeSplitSpec):
-        return _apart_check(spec)
+        return _apart_check(span_length(spec.split.embargo or spec.outcome.horizon))
+    if isinstance(spec.split, ChronologicalSplitSpec):
+        return _apart_check(span_length(spec.split.embargo or "0 days"))
     if isinstance(spec.split, GroupSplitSpec):
         return _groups_check(spec.split.column or spec.entity)
     return _parts_check()
@@ -113,23 +116,24 @@ def _variety_check(spec: ModelSpec) -> Check:
     )
 
 
-def _apart_check(spec: ModelSpec) -> Check:
+def _apart_check(embargo: timedelta) -> Check:
     name = "parts_are_an_embargo_apart"
-    assert isinstance(spec.split, TimeSplitSpec)
-    embargo = span_length(spec.split.embargo or spec.label.horizon)
+
+    def is_apart(end: datetime, begin: datetime) -> bool:
+        return end < begin and end + embargo <= begin
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
         spans = {
             part: (first, last)
             for part, first, last in scope.bench.rows(
-                f"select part, min(snapshot), max(snapshot) from {scope.table.quoted} where part <> 'embargo' group by 1"
+                f"select part, min(snapshot), max(snapshot) from {scope.table.quoted} where part not in ('embargo', 'left_out') group by 1"
             )
         }
         missing = [part for part in _ORDER if part not in spans]
         close = [
             f"{a} ends {spans[a][1]:%Y-%m-%d}, {b} begins {spans[b][0]:%Y-%m-%d}"
             for a, b in pairwise(_ORDER)
-            if a in spans and b in spans and spans[a][1] + embargo > spans[b][0]
+            if a in spans and b in spans and not is_apart(spans[a][1], spans[b][0])
         ]
         said = "; ".join([*(f"no {part} rows" for part in missing), *close])
         return [CheckFinding.judged(name, not said, said or f"{embargo.days} days free between all parts")]

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from ml_assets.errors import MAX_EXAMPLES, MlAssetsError, shortened
 from ml_assets.specs.columns import ColumnSpec
-from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec
+from ml_assets.training.examples import FeatureColumns
 
 if TYPE_CHECKING:
     import pandera.polars as pandera
@@ -33,12 +33,12 @@ class Violation(NamedTuple):
         return f"{self.feature}: {self.rule} broken{found}, such as {', '.join(self.examples)}"
 
 
-def feature_contracts(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec]) -> dict[str, ColumnSpec]:
+def feature_contracts(spec: ModelSpec, sets: Mapping[str, FeatureColumns]) -> dict[str, ColumnSpec]:
     """Feature column → contract, in the order of the feature sets and their columns; excluded ones left out."""
     return {
         name: column
-        for feature_set in spec.features
-        for name, column in sets[feature_set].columns.items()
+        for offered in sets.values()
+        for name, column in offered.columns.items()
         if name not in spec.exclude
     }
 

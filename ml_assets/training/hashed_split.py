@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ml_assets.errors import TrainingError
 from ml_assets.specs.models import ModelSpec
@@ -15,8 +15,9 @@ PARTS = ("train", "validation", "test")
 _DIGITS = 13
 
 
-def hashed_parts(spec: ModelSpec, labels: str) -> str:
-    """SQL: rows of `labels` (snapshot, entity, carried columns, label) with `part` and, where it is left_out, `reason`.
+def hashed_parts(spec: ModelSpec, labels: str, kept: Sequence[str] = ()) -> str:
+    """SQL: rows of `labels` (snapshot, entity, carried columns, label) with `part` and, where it is left_out, `reason`,
+    and the columns `kept` behind them.
 
     Groups and plain rows are placed by their own hash alone, so that nothing moves when rows come or go. Strata are cut
     at exact shares of the rows of each label in order of their hash: a row more or less moves at most one row over each
@@ -30,7 +31,7 @@ def hashed_parts(spec: ModelSpec, labels: str) -> str:
     key = (
         f"cast({group} as varchar)"
         if grouped
-        else f"strftime(snapshot, '%Y-%m-%d') || '/' || cast({quoted(spec.entity)} as varchar)"
+        else f"coalesce(strftime(snapshot, '%Y-%m-%d') || '/', '') || cast({quoted(spec.entity)} as varchar)"
     )
     drawn = f"('0x' || md5({literal(f'{split.seed}/')} || {key})[1:{_DIGITS}])::bigint / {16**_DIGITS}.0"
     absent = f"{group} is null" if grouped else "false"
@@ -43,8 +44,9 @@ def hashed_parts(spec: ModelSpec, labels: str) -> str:
         f"when _place < {split.test + split.validation} then 'validation' else 'train' end"
     )
     reason = f"case when {absent} then 'no {_named(spec)}' end" if grouped else "null::varchar"
+    behind = "".join(f", {quoted(name)}" for name in kept)
     return (
-        f"(select {columns}, {part} as part, {reason} as reason from (select *, {place} as _place "
+        f"(select {columns}, {part} as part, {reason} as reason{behind} from (select *, {place} as _place "
         f"from (select *, {drawn} as _drawn from {labels})))"
     )
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import TimeSplitSpec
 from ml_assets.training.archive import write_archive
+from ml_assets.training.examples import FeatureColumns
 from ml_assets.training.fitting import fit_package
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.model_checks import model_checks
@@ -36,7 +36,7 @@ class ModelAsset(ComputedTable):
 
     kinds = ("duckdb", "lightgbm")
 
-    def __init__(self, spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], place: str, use_case: str) -> None:
+    def __init__(self, spec: ModelSpec, sets: Mapping[str, FeatureColumns], place: str, use_case: str) -> None:
         super().__init__(TableName("models", spec.name), spec, place, use_case=use_case)
         self.spec: ModelSpec = spec
         self.sets = sets

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import TimeSplitSpec
 from ml_assets.specs.times import SnapshotSpec, span_length
 from ml_assets.training.checks import training_checks
 from ml_assets.training.contract import feature_contracts
+from ml_assets.training.examples import FeatureColumns
 from ml_assets.training.hashed_split import hashed_parts, refuse_thin_parts
 from ml_assets.training.split import SplitPlan, plan_split
 from ml_assets.warehouse.asset import RunContext
@@ -23,24 +23,30 @@ from ml_assets.warehouse.store import Workbench
 _CADENCE = {"daily": "day", "weekly": "week", "monthly": "month"}
 
 
-def feature_columns(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec]) -> dict[str, str]:
+def feature_columns(spec: ModelSpec, sets: Mapping[str, FeatureColumns]) -> dict[str, str]:
     """Feature column → declared type, in the order of the feature sets and their columns; excluded ones left out."""
     return {name: column.type for name, column in feature_contracts(spec, sets).items()}
 
 
-def joined_features(spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], base: str) -> str:
+def joined_features(spec: ModelSpec, sets: Mapping[str, FeatureColumns], base: str) -> str:
     """SQL: rows of `base` (snapshot, entity, …) with the features known at that snapshot; none known is null."""
     entity = quoted(spec.entity)
     joins, columns = [], []
-    # What is only judged by is kept for the evaluation; an encoder takes what it knows.
-    unused = set(spec.exclude) - spec.evaluation.watched
     for position, name in enumerate(spec.features):
         alias = f"f{position}"
         joins.append(
             f"left join {TableName('features', name).quoted} {alias} on {alias}.snapshot = b.snapshot and {alias}.{entity} = b.{entity}"
         )
-        columns += [f"{alias}.{quoted(c)}" for c in sets[name].columns if c not in unused]
+        columns += [f"{alias}.{quoted(c)}" for c in sets[name].columns if is_kept(spec, c)]
     return f"select b.*, {', '.join(columns)} from {base} b {' '.join(joins)}"
+
+
+def is_kept(spec: ModelSpec, column: str) -> bool:
+    """Whether a column goes into the training set: all but excluded ones that nothing is judged by.
+
+    What is only judged by is kept for the evaluation; an encoder takes what it knows.
+    """
+    return column not in spec.exclude or column in spec.evaluation.watched
 
 
 class TrainingSetAsset(ComputedTable):
@@ -48,13 +54,18 @@ class TrainingSetAsset(ComputedTable):
 
     imports = ("polars", "pandera.polars")
 
-    def __init__(self, spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], place: str, use_case: str) -> None:
+    def __init__(self, spec: ModelSpec, sets: Mapping[str, FeatureColumns], place: str, use_case: str) -> None:
         super().__init__(TableName("training", spec.name), spec, place, use_case=use_case)
         self.spec: ModelSpec = spec
         self.sets = sets
         self.labels = TableName("labels", spec.name)
         # The logic of every table behind it, down to the raw ones; known to the compiled graph.
         self.meanings: Mapping[TableName, str] = {}
+
+    @property
+    def features(self) -> dict[str, str]:
+        """Feature column → declared type, in model order."""
+        return feature_columns(self.spec, self.sets)
 
     @property
     def description(self) -> str:
@@ -69,8 +80,8 @@ class TrainingSetAsset(ComputedTable):
         return fingerprint(
             "training/2",
             self.spec.split.model_dump(mode="json"),
-            feature_columns(self.spec, self.sets),
-            self.spec.label.horizon,
+            self.features,
+            self.spec.outcome.horizon,
             self.spec.carried,
             sorted(self.spec.evaluation.watched & set(self.spec.exclude)),
             # What a feature or label means has changed: waiting for the schedule would score new meanings by an old model.
@@ -112,14 +123,14 @@ class TrainingSetAsset(ComputedTable):
         )
 
     def _labelled(self, bench: Workbench, now: datetime) -> list[str]:
-        grid = set(self.spec.snapshots.keys(now))
+        grid = set(self.spec.grid.keys(now))
         return sorted(key for key, row in manifest_of(bench, self.labels).items() if key in grid and row.rows)
 
     def split(self, labelled: Sequence[str]) -> SplitPlan | None:
         """The split of these labelled snapshots; None where rows are divided by hash."""
         if not isinstance(self.spec.split, TimeSplitSpec):
             return None
-        return plan_split(labelled, self.spec.split, span_length(self.spec.label.horizon), self.place)
+        return plan_split(labelled, self.spec.split, span_length(self.spec.outcome.horizon), self.place)
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         labelled = self._labelled(bench, context.now)

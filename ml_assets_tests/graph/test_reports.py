@@ -143,7 +143,7 @@ class TestMarkdown:
             "report.html",
         )
         text = markdown_summary(Verdict(NOW, (outcome("passed"),), models=(model,)), ROOT, ROOT)
-        assert "**again** version 3 on its test snapshots (champion is version 2)" in text
+        assert "**again** version 3 on its test rows (champion is version 2)" in text
         assert "| candidate | 0.7500 | - | - | - |\n| constant | 0.5000 |" in text
 
     def test_long_verdicts_are_cut_and_say_so(self) -> None:
