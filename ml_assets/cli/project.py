@@ -37,14 +37,7 @@ class OpenProject:
 def open_project(given: Path | None) -> OpenProject:
     """The project at `given`, or the nearest above the current folder, or the one this package was installed from."""
     root = found_root(given)
-    defs = next(
-        (
-            path
-            for path in (root / "ml_assets" / "defs", root / "defs", *root.glob("*/defs"), *root.glob("src/*/defs"))
-            if path.is_dir()
-        ),
-        None,
-    )
+    defs = defs_folder(root)
     if defs is None:
         raise DeclarationError(
             "this is no ml_assets project", place=root, expected="a folder with defs/ (declarations) and sql/", got="no defs folder",
@@ -52,6 +45,17 @@ def open_project(given: Path | None) -> OpenProject:
         )  # fmt: skip
     graph = compile_graph(load_project(defs, sql_root(root), root))
     return OpenProject(root, graph, Home.locate(root))
+
+
+def defs_folder(root: Path) -> Path | None:
+    """Where a project's declarations lie; None where there are none yet."""
+    places = (root / "ml_assets" / "defs", root / "defs", *root.glob("*/defs"), *root.glob("src/*/defs"))
+    return next((path for path in places if path.is_dir()), None)
+
+
+def project_root_here(given: Path | None) -> Path:
+    """The project at `given` or nearest above the current folder; else that folder, which is to become one."""
+    return (given or _nearest(Path.cwd()) or Path.cwd()).resolve()
 
 
 def found_root(given: Path | None) -> Path:
@@ -62,7 +66,7 @@ def found_root(given: Path | None) -> Path:
 def _nearest(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         if (folder / "sql").is_dir() and (
-            (folder / "workspace.yaml").is_file() or (folder / "pyproject.toml").is_file()
+            (folder / "workspace.yaml").is_file() or (folder / "pyproject.toml").is_file() or (folder / "defs").is_dir()
         ):
             return folder
     return None

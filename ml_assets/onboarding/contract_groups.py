@@ -136,9 +136,8 @@ def _both(a: _Group, b: _Group) -> _Group:
         found["format"] = one["format"]
     if one.get("nullable", True) is False and other.get("nullable", True) is False:
         found["nullable"] = False
-    elif "max_null_share" in one or "max_null_share" in other:
-        if all("max_null_share" in c or c.get("nullable", True) is False for c in (one, other)):
-            found["max_null_share"] = max(c.get("max_null_share", 0.0) for c in (one, other))
+    elif all("max_null_share" in c or c.get("nullable", True) is False for c in (one, other)):
+        found["max_null_share"] = max(c.get("max_null_share", 0.0) for c in (one, other))
     for word, widest in (("min", min), ("max", max)):
         if word in one and word in other:
             found[word] = widest(one[word], other[word])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from typing import Any, Literal
 
 from ml_assets.onboarding.understanding import ColumnFacts, TableFacts, Understanding
@@ -34,7 +33,16 @@ def roles_of(understanding: Understanding, table: TableFacts) -> dict[str, Role]
     return found
 
 
-def column_contract(column: ColumnFacts, role: Role, table: TableFacts, sensitive: Collection[str] = ()) -> Contract:
+def is_personal(understanding: Understanding, table: TableFacts, column: ColumnFacts) -> bool:
+    """Whether a column is to be hidden. What is judged by, predicted or kept on purpose has to be seen."""
+    u = understanding
+    if not column.personal or column.name in u.sensitive:
+        return False
+    kept = table.name == u.main and u.shape != "event_log" and column.name not in u.left_out
+    return column.name != u.target and not kept
+
+
+def column_contract(column: ColumnFacts, role: Role, table: TableFacts, *, pii: bool) -> Contract:
     """The fields of a column's contract, those that differ from the default only, in the order people read them."""
     found: Contract = {"source": column.header} if column.header != column.name else {}
     found["type"] = column.type
@@ -49,7 +57,7 @@ def column_contract(column: ColumnFacts, role: Role, table: TableFacts, sensitiv
     found |= _closed_set(column, role)
     if column.unit:
         found["unit"] = column.unit
-    if column.personal and column.name not in sensitive and role != "target":
+    if pii:
         found["pii"] = True
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from ml_assets.onboarding.contracts import is_personal
 from ml_assets.onboarding.understanding import ColumnFacts, TableFacts, Understanding
 from ml_assets.onboarding.yaml_text import comment, document, field
 
@@ -74,8 +75,8 @@ def _exclude(u: Understanding, features: list[ColumnFacts]) -> list[str]:
             by_reason.setdefault(reason, []).append(name)
         said = "; ".join(f"{_few(names)} ({reason})" for reason, names in by_reason.items())
         lines += [*comment(f"left out: {said}", 2), *field("exclude", list(reasons))]
-    personal = [column.name for column in u.table(u.main).columns if column.personal and column.name not in reasons]
-    personal = [name for name in personal if name not in (u.entity, u.target, *u.sensitive)]
+    main = u.table(u.main)
+    personal = [c.name for c in main.columns if is_personal(u, main, c) and c.name not in (u.entity, *reasons)]
     lines += comment(f"never a feature: {_few(personal)} (personal data, pii)", 2) if personal else []
     kept = [column for column in features if column.suspicious and column.name not in reasons]
     for column in kept[:_MOST_SLICES]:
@@ -143,5 +144,5 @@ def feature_candidates(u: Understanding, table: TableFacts) -> list[ColumnFacts]
         taken.add(u.group)
     return [
         column for column in table.columns
-        if column.name not in taken and (not column.personal or column.name in u.sensitive)
+        if column.name not in taken and not is_personal(u, u.table(u.main), column)
     ]  # fmt: skip

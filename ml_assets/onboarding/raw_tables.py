@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 
 from ml_assets.onboarding.contract_groups import contract_lines
-from ml_assets.onboarding.contracts import column_contract, roles_of
+from ml_assets.onboarding.contracts import column_contract, is_personal, roles_of
 from ml_assets.onboarding.understanding import TableFacts, Understanding
 from ml_assets.onboarding.yaml_text import comment, document, field
 from ml_assets.specs.columns import ContractSpec
@@ -83,7 +83,9 @@ def _head(understanding: Understanding, table: TableFacts) -> str:
 def _contract(understanding: Understanding, table: TableFacts, most_lines: int) -> list[str]:
     roles = roles_of(understanding, table)
     contracts = {
-        column.name: column_contract(column, roles.get(column.name, "other"), table, understanding.sensitive)
+        column.name: column_contract(
+            column, roles.get(column.name, "other"), table, pii=is_personal(understanding, table, column)
+        )
         for column in table.columns
     }
     lines = ["  contract:"]
@@ -94,8 +96,8 @@ def _contract(understanding: Understanding, table: TableFacts, most_lines: int) 
         )
     own = [name for name in roles if name in contracts] + [name for name, c in contracts.items() if c.get("pii")]
     lines += contract_lines(contracts, own, most_lines)
-    usual = ContractSpec.model_fields["missing"].default
-    unusual = [spelling for spelling in table.missing if spelling not in usual]
-    if unusual:
-        lines += field("missing", [*usual, *unusual], 4)
+    if table.discarded:
+        lines += field("extra_columns", "discard", 4, after=f"{len(table.discarded)} columns have no name")
+    if table.missing and table.missing != ContractSpec.model_fields["missing"].default:
+        lines += field("missing", list(table.missing), 4)
     return lines

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ml_assets.onboarding import flat
-from ml_assets.onboarding.contracts import Contract
+from ml_assets.onboarding.contracts import Contract, is_personal
 from ml_assets.onboarding.sql import categories, exact, fresh, identifier, numbers, statement
 from ml_assets.onboarding.understanding import ColumnFacts, Relation, TableFacts, Understanding
 from ml_assets.onboarding.yaml_text import comment, document
@@ -74,7 +74,7 @@ def _examples(u: Understanding) -> _Examples:
     if u.entity is None:
         examples.add(ROW_ID, {"type": "string", "nullable": False}, f"m._file || ':' || m._row as {ROW_ID}")
     for column in main.columns:
-        if column.personal and column.name not in (u.entity, u.target, u.group, *u.sensitive):
+        if is_personal(u, main, column) and column.name not in (u.entity, u.group):
             continue
         contract: Contract = {"type": column.type} | ({"nullable": False} if column.name == u.entity else {})
         examples.add(column.name, contract, f"m.{identifier(column.name)}", column)
