@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from ml_assets.onboarding.contracts import Contract
-from ml_assets.onboarding.yaml_text import field
+from ml_assets.onboarding.yaml_text import Pair, field
 
 _NEVER = math.inf
 # More different contracts than this are first made coarser, so that merging stays quick.
@@ -28,8 +28,8 @@ class _Group:
         if len(self.names) == 1:
             [(name, header)] = self.names.items()
             return field(name, ({} if header == name else {"source": header}) | self.contract, 6)
-        plain = all(name == header for name, header in self.names.items())
-        return field("", self.contract | {"names": list(self.names) if plain else self.names}, 6, lead="- ")
+        names = [name if name == header else Pair(name, header) for name, header in self.names.items()]
+        return field("", self.contract | {"names": names}, 6, lead="- ")
 
 
 def contract_lines(contracts: Mapping[str, Contract], own: Collection[str], most_lines: int) -> list[str]:

@@ -6,14 +6,22 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-WIDTH = 110
+WIDTH = 118
 _PLAIN = re.compile(r"[A-Za-z0-9_./(*][A-Za-z0-9_./()*+%& -]*")
 # What YAML 1.1 takes for a boolean, a null, a number, a time of day or a date.
 _MISREAD = re.compile(
     r"(?i:true|false|yes|no|on|off|y|n|null|none|~)|[-+]?[0-9][0-9_.,:eExXoO+-]*.*|[-+.].*|.*[ ]|\*.*|.*\(\w*$"
 )
 _NAMED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+class Pair(NamedTuple):
+    """One `key: value` in a list, which needs no braces."""
+
+    key: str
+    value: str
 
 
 def scalar(value: object) -> str:
@@ -57,6 +65,8 @@ def flow(value: object) -> str:
 
 def _tokens(value: object) -> list[str]:
     """Words of a flow value, between which a line may break."""
+    if isinstance(value, Pair):
+        return _led(f"{scalar(value.key)}: ", _tokens(value.value))
     if isinstance(value, Mapping):
         items = [_led(f"{scalar(key)}: ", _tokens(item)) for key, item in value.items()]
         return _enclosed("{", items, "}")

@@ -147,10 +147,16 @@ class ColumnSpec(Spec):
 class ColumnGroupSpec(ColumnSpec):
     """One contract for several columns."""
 
-    names: tuple[str, ...] | dict[str, str] = Field(
+    names: tuple[str | dict[str, str], ...] = Field(
         min_length=1, description="Names of the columns, all with this contract; as `name: header` where they differ."
     )
     source: None = Field(default=None, description="Has no place here: each column has a header of its own.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Name → header of each column."""
+        pairs = [{name: name} if isinstance(name, str) else name for name in self.names]
+        return {name: header for pair in pairs for name, header in pair.items()}
 
 
 class ContractSpec(Spec):
@@ -183,9 +189,7 @@ class ContractSpec(Spec):
         """Columns declared together stand among the others, after them."""
         for group in self.alike:
             shared = ColumnSpec.model_validate(group.model_dump(exclude={"names"}))
-            headers = group.names if isinstance(group.names, dict) else {}
-            for name in group.names:
-                header = headers.get(name, name)
+            for name, header in group.headers.items():
                 own = shared if header == name else shared.model_copy(update={"source": header})
                 if self.columns.setdefault(name, own) != own:
                     raise ValueError(f"column {name} has two contracts: leave it in columns or in alike, not in both")
