@@ -64,9 +64,11 @@ def run(project: Path | None, selection: str, partitions: str | None, retrain: b
 
 @main.command()
 @click.argument("name")
+@click.argument("more", nargs=-1, metavar="[FILE]...")
 @click.option(
-    "--data", multiple=True, required=True, metavar="FILE_OR_GLOB", help="Data files; may be given several times."
-)
+    "--data", multiple=True, required=True, metavar="FILE_OR_GLOB...",
+    help="Data files, one or several: --data orders/*.csv customers.csv",
+)  # fmt: skip
 @click.option("--target", metavar="COLUMN", help="What is to be predicted. Without it: whether --entity comes again.")
 @click.option("--time", metavar="COLUMN", help="When it happened.")
 @click.option("--entity", metavar="COLUMN", help="Names a row; of a log of events: who acts.")
@@ -84,7 +86,7 @@ def run(project: Path | None, selection: str, partitions: str | None, retrain: b
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text; asks nothing.")
 @click.pass_obj
-def init(project: Path | None, /, name: str, data: tuple[str, ...], **said: Any) -> None:
+def init(project: Path | None, /, name: str, more: tuple[str, ...], data: tuple[str, ...], **said: Any) -> None:
     """Look at data and write short declarations and SQL for it, as use case NAME. Then: `ml-assets run NAME`.
 
     Never writes over a file: run again, it shows what it would change. Questions are asked on a terminal alone, and
@@ -94,7 +96,7 @@ def init(project: Path | None, /, name: str, data: tuple[str, ...], **said: Any)
 
     words = ("link", "real_clock", "dry_run", "apply", "yes", "as_json")
     manner = Manner(**{word: said.pop(word) for word in words})
-    sys.exit(init_command(project, name, data, said, manner))
+    sys.exit(init_command(project, name, (*data, *more), said, manner))
 
 
 @main.command()

@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 from ml_assets.errors import DeclarationError
 from ml_assets.onboarding.contracts import Contract
-from ml_assets.onboarding.flat import evaluation
+from ml_assets.onboarding.flat import evaluation, model_head
 from ml_assets.onboarding.sql import categories, exact, fresh, identifier, numbers, statement
 from ml_assets.onboarding.understanding import ColumnFacts, TableFacts, Understanding
 from ml_assets.onboarding.yaml_text import comment, document, field
 from ml_assets.specs.times import SnapshotSpec
 
+_EVENTS = "dated"
 _STEP_DAYS = {"day": 1, "week": 7, "month": 30.44}
-_MOST_NUMBERS, _MOST_CATEGORIES = 6, 4
+_MOST_NUMBERS, _MOST_CATEGORIES, _MOST_KEPT = 6, 4, 50
 
 
 @dataclass(frozen=True)
@@ -109,50 +110,46 @@ class _Feature:
 
 
 def _features(u: Understanding, table: TableFacts, plan: SnapshotPlan) -> list[_Feature]:
-    assert u.time is not None
     short, long = plan.windows
-    time = identifier(u.time)
     count: Contract = {"type": "integer", "nullable": False, "min": 0}
-
-    def within(days: int) -> str:
-        return f"filter (where {time} >= $snapshot - interval {days} day)"
-
+    ratio: Contract = {"type": "float", "min": 0}
     found = [
-        _Feature(f"events_{short}d", f"count(*) {within(short)}", count),
-        _Feature(f"events_{long}d", f"count(*) {within(long)}", count),
+        _Feature(f"events_{short}d", f"count(*) {_within(short)}", count),
+        _Feature(f"events_{long}d", f"count(*) {_within(long)}", count),
         _Feature("events", "count(*)", count),
-        _Feature(f"days_active_{long}d", f"count(distinct {time}::date) {within(long)}", count),
-        _Feature("days_active", f"count(distinct {time}::date)", count),
-        _Feature("days_since_last", f"date_diff('day', max({time}), $snapshot)", count),
-        _Feature("days_since_first", f"date_diff('day', min({time}), $snapshot)", count),
+        _Feature(f"days_active_{long}d", f"count(distinct age_days) {_within(long)}", count),
+        _Feature("days_active", "count(distinct age_days)", count),
+        _Feature("days_since_last", "min(age_days)", count),
+        _Feature("days_since_first", "max(age_days)", count),
         _Feature(
-            "days_between", f"date_diff('day', min({time}), max({time}))::double / nullif(count(distinct {time}::date) - 1, 0)",
-            {"type": "float", "min": 0},
+            "mean_gap_days", "(max(age_days) - min(age_days))::double / nullif(count(distinct age_days) - 1, 0)", ratio
         ),
         _Feature(
-            "trend", f"count(*) {within(short)} * {long / short:.1f}\n    / nullif(count(*) {within(long)}, 0)",
-            {"type": "float", "min": 0},
+            "trend", f"{long / short:.1f} * count(*) {_within(short)} / nullif(count(*) {_within(long)}, 0)", ratio
         ),
     ]  # fmt: skip
-    without = {u.entity, u.time}
-    for column in numbers(table, without, _MOST_NUMBERS):
-        found += _number_features(column, plan, within, [feature.name for feature in found])
-    for column in categories(table, without, _MOST_CATEGORIES):
-        found += _category_features(column, u, time, [feature.name for feature in found])
+    for column in numbers(table, {u.entity, u.time}, _MOST_NUMBERS):
+        found += _number_features(column, plan, [feature.name for feature in found])
+    for column in categories(table, {u.entity, u.time}, _MOST_CATEGORIES):
+        found += _category_features(column, u, [feature.name for feature in found])
     return found
 
 
-def _number_features(column: ColumnFacts, plan: SnapshotPlan, within: Any, taken: list[str]) -> list[_Feature]:
-    number = exact(column, identifier(column.name))
-    if number is None:
+def _within(days: int) -> str:
+    return f"filter (where age_days <= {days})"
+
+
+def _number_features(column: ColumnFacts, plan: SnapshotPlan, taken: list[str]) -> list[_Feature]:
+    if exact(column, "") is None:
         return []
+    number, cast = identifier(column.name), "::double"
     total: Contract = {"type": "float", "nullable": False} | ({"min": 0} if _never_negative(column) else {})
     short, long = plan.windows
     found = [
-        (f"{column.name}_{short}d", f"coalesce(sum({number}) {within(short)}, 0)::double", total),
-        (f"{column.name}_{long}d", f"coalesce(sum({number}) {within(long)}, 0)::double", total),
-        (f"{column.name}_total", f"coalesce(sum({number}), 0)::double", total),
-        (f"{column.name}_mean", f"avg({number})::double", {"type": "float"}),
+        (f"{column.name}_{short}d", f"coalesce(sum({number}) {_within(short)}, 0){cast}", total),
+        (f"{column.name}_{long}d", f"coalesce(sum({number}) {_within(long)}, 0){cast}", total),
+        (f"{column.name}_total", f"coalesce(sum({number}), 0){cast}", total),
+        (f"{column.name}_mean", f"avg({number}){cast}", {"type": "float"}),
     ]
     return [_Feature(fresh(name, taken), sql, contract, column) for name, sql, contract in found]
 
@@ -161,13 +158,15 @@ def _never_negative(column: ColumnFacts) -> bool:
     return isinstance(column.low, int | float) and column.low >= 0
 
 
-def _category_features(column: ColumnFacts, u: Understanding, time: str, taken: list[str]) -> list[_Feature]:
-    name = identifier(column.name)
+def _category_features(column: ColumnFacts, u: Understanding, taken: list[str]) -> list[_Feature]:
+    assert u.time is not None
+    name, time = identifier(column.name), identifier(u.time)
     distinct = fresh(f"distinct_{column.name}", taken)
     found = [_Feature(distinct, f"count(distinct {name})", {"type": "integer", "nullable": False, "min": 0}, column)]
-    if 2 <= column.distinct <= 50 or column.name in u.sensitive:
+    if 2 <= column.distinct <= _MOST_KEPT or column.name in u.sensitive:
         last = column.name if column.name in u.sensitive else f"last_{column.name}"
-        found.append(_Feature(fresh(last, taken), f"last({name} order by {time}, {name})", {"type": "string"}, column))
+        sql = f"last({name} order by {time}, {name})"
+        found.append(_Feature(fresh(last, taken), sql, {"type": "string"}, column))
     return found
 
 
@@ -179,25 +178,42 @@ def _feature_set(u: Understanding, plan: SnapshotPlan, history: str, features: l
     ]  # fmt: skip
     for feature in features:
         lines += field(feature.name, feature.contract, 4)
-    head = (
-        f"features.{history}: one row a {u.entity} and snapshot. Written by `ml-assets init {u.name}`; a feature more is a "
-        f"column more in sql/{u.name}/features/{history}.sql and here."
-    )
+    head = [
+        f"features.{history}: one row a {u.entity} and snapshot. Written by `ml-assets init {u.name}`, now yours to edit.",
+        f"A feature more is a column more in sql/{u.name}/features/{history}.sql and here.",
+    ]
     return document(head, "FeatureSet", lines)
 
 
 def _feature_sql(u: Understanding, plan: SnapshotPlan, features: list[_Feature]) -> str:
-    entity = identifier(str(u.entity))
+    assert u.time is not None
+    entity, time, table = identifier(str(u.entity)), identifier(u.time), u.table(u.main)
+    read = list(dict.fromkeys(feature.of.name for feature in features if feature.of is not None))
+    columns = [
+        entity,
+        time,
+        *(_read(table.column(name)) for name in read),
+        f"$snapshot::date - {time}::date as age_days",
+    ]
+    events = f"with {_EVENTS} as (\n    select\n        " + ",\n        ".join(columns)
+    events += f"\n    from raw.{u.main}\n    where {entity} is not null\n)\n\n"
     selected = ",\n".join([f"    {entity}", *(f"    {feature.sql} as {feature.name}" for feature in features)])
     short, long = plan.windows
     notes = [f"trend: the last {short} days against the last {long}; above 1, events have become more frequent."]
-    if any("decimal" in feature.sql for feature in features):
+    if any("::decimal" in column for column in columns):
         notes.append("Sums are of decimals, so that they do not depend on the order of rows.")
     return statement(
         f"how often, how recently and how much, for each {u.entity}", f"one {u.entity} with an event before the snapshot",
-        str(u.entity), "rows before $snapshot only (the engine sees to it); windows are [$snapshot - n days, $snapshot)", notes,
-        f"select\n{selected}\nfrom raw.{u.main}\nwhere {entity} is not null\ngroup by {entity}", _names(u),
+        str(u.entity), "rows before $snapshot only (the engine sees to it); age_days counts back from it", notes,
+        f"{events}select\n{selected}\nfrom {_EVENTS}\ngroup by {entity}", _names(u),
     )  # fmt: skip
+
+
+def _read(column: ColumnFacts) -> str:
+    """A column as the features read it: numbers such that they can be summed exactly."""
+    name = identifier(column.name)
+    number = exact(column, name)
+    return name if number in (None, name) else f"{number} as {name}"
 
 
 def _names(u: Understanding) -> list[str]:
@@ -253,11 +269,7 @@ def _model(u: Understanding, plan: SnapshotPlan, history: str, features: list[_F
     lines += comment(
         "gate: {better_than: [constant, one_rule, linear]}: the default asks for better than a constant", 2
     )
-    head = (
-        f"What {u.name} predicts, from what, and how it is judged. Written by `ml-assets init {u.name}`; edit it, then "
-        f"`ml-assets run {u.name}` makes what the edit reaches. All fields: ml-assets components Model"
-    )
-    return document(head, "Model", lines)
+    return document(model_head(u), "Model", lines)
 
 
 def _scores(u: Understanding, plan: SnapshotPlan) -> str:
@@ -266,4 +278,4 @@ def _scores(u: Understanding, plan: SnapshotPlan) -> str:
         *field("name", u.name), *field("description", f"Score of every {u.entity} at each snapshot."),
         *field("model", u.name), *field("snapshots", {"every": plan.every, "last": plan.scored}),
     ]  # fmt: skip
-    return document(head, "ScoredOutput", lines)
+    return document([head], "ScoredOutput", lines)

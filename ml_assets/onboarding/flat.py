@@ -29,18 +29,22 @@ def model(understanding: Understanding, source: str, features: list[ColumnFacts]
     lines += comment(
         "gate: {better_than: [constant, one_rule, linear]}: the default asks for better than a constant", 2
     )
-    head = (
-        f"What {u.name} predicts, from what, and how it is judged. Written by `ml-assets init {u.name}`; edit it, then "
-        f"`ml-assets run {u.name}` makes what the edit reaches. All fields: ml-assets components Model"
-    )
-    return document(head, "Model", lines)
+    return document(model_head(u), "Model", lines)
+
+
+def model_head(u: Understanding) -> list[str]:
+    """What the file of a model says at its top."""
+    return [
+        f"What {u.name} predicts, from what, and how it is judged. Written by `ml-assets init {u.name}`, now yours to edit.",
+        f"All fields: ml-assets components Model. After an edit: ml-assets run {u.name}",
+    ]
 
 
 def scores(understanding: Understanding) -> str:
     """`defs.yaml` of the scores of every row."""
     name = understanding.name
     head = [f"scores.{name}: what the version in service says of every row, those without an outcome included."]
-    attributes = {"name": name, "description": f"Score of every row by {name}.", "model": name}
+    attributes = {"name": name, "description": f"Score of every row by {name}", "model": name}
     return "\n".join([*comment(head[0]), "type: ml_assets.ScoredOutput", *field("attributes", attributes, 0)]) + "\n"
 
 

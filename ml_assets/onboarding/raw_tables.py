@@ -72,12 +72,12 @@ def described(table: TableFacts) -> str:
     return f"Rows of {listed}."
 
 
-def _head(understanding: Understanding, table: TableFacts) -> str:
+def _head(understanding: Understanding, table: TableFacts) -> list[str]:
     rows = f"{table.rows:,} rows" if table.counted else f"about {table.rows:,} rows"
-    return (
-        f"raw.{table.name}: what its rows have to be. Written by `ml-assets init {understanding.name}` from {rows}; it is "
-        "yours now: correct what is wrong. All fields: ml-assets components RawTable"
-    )
+    return [
+        f"raw.{table.name}: what its rows have to be. Written by `ml-assets init {understanding.name}` from {rows}, now yours to edit.",
+        "All fields: ml-assets components RawTable",
+    ]
 
 
 def _contract(understanding: Understanding, table: TableFacts, most_lines: int) -> list[str]:

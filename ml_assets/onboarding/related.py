@@ -79,7 +79,8 @@ def _examples(u: Understanding) -> _Examples:
         contract: Contract = {"type": column.type} | ({"nullable": False} if column.name == u.entity else {})
         examples.add(column.name, contract, f"m.{identifier(column.name)}", column)
         examples.read.add(column.name)
-    for position, relation in enumerate(r for r in u.relations if r.child == u.main):
+    children = {relation.child for relation in u.relations if relation.parent == u.main}
+    for position, relation in enumerate(r for r in u.relations if r.child == u.main and r.parent not in children):
         _look_up(examples, relation, f"p{position + 1}")
     for position, relation in enumerate(r for r in u.relations if r.parent == u.main and r.child != u.main):
         _sum_up(examples, relation, f"c{position + 1}")
@@ -101,12 +102,13 @@ def _equal(examples: _Examples, child: str, relation: Relation, parent: str) -> 
 def _look_up(examples: _Examples, relation: Relation, alias: str) -> None:
     """Columns of the one row of another table that a main row belongs to."""
     parent = examples.u.table(relation.parent)
-    condition = _equal(examples, "m", relation, alias)
+    condition = f"on {_equal(examples, 'm', relation, alias)}"
     if examples.main.event_time and parent.event_time:
         examples.read.add(parent.event_time)
-        condition += f"\n    and {alias}.{identifier(parent.event_time)} <= m.{identifier(examples.main.event_time)}"
+        not_later = f"m.{identifier(examples.main.event_time)} >= {alias}.{identifier(parent.event_time)}"
+        condition = f"on\n        {condition.removeprefix('on ')}\n        and {not_later}"
         examples.notes.append(f"A row of {parent.name} counts only if it is not later than the row that it belongs to.")
-    examples.joins.append(f"left join raw.{parent.name} as {alias}\n    on {condition}")
+    examples.joins.append(f"left join raw.{parent.name} as {alias} {condition}")
     for column in parent.columns:
         dated = column.type in ("date", "timestamp")
         if column.name == relation.parent_column or column.personal or column.free_text or column.id_like or dated:
@@ -210,8 +212,8 @@ def _declaration(u: Understanding, name: str, path: str, examples: _Examples, en
     unused = [table.name for table in u.tables if table not in list(tables_in_use(u))]
     if unused:
         lines += comment(f"not used, because nothing ties them to {u.main}: {', '.join(unused)}", 2)
-    head = (
-        f"staging.{name}: the table that the model learns from. Written by `ml-assets init {u.name}`; a feature more is a "
-        f"column more in sql/{path} and here."
-    )
+    head = [
+        f"staging.{name}: the table that the model learns from. Written by `ml-assets init {u.name}`, now yours to edit.",
+        f"A feature more is a column more in sql/{path} and here.",
+    ]
     return document(head, "SqlTable", lines)

@@ -8,12 +8,14 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import yaml
+
 WIDTH = 118
-_PLAIN = re.compile(r"[A-Za-z0-9_./(*][A-Za-z0-9_./()*+%& -]*")
-# What YAML 1.1 takes for a boolean, a null, a number, a time of day or a date.
-_MISREAD = re.compile(
-    r"(?i:true|false|yes|no|on|off|y|n|null|none|~)|[-+]?[0-9][0-9_.,:eExXoO+-]*.*|[-+.].*|.*[ ]|\*.*|.*\(\w*$"
-)
+_TEXT = "tag:yaml.org,2002:str"
+_PLAIN = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./()*+%&= -]*(?<! )")
+_PLAIN_IN_BLOCK = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./()*+%&=,;' -]*(?<! )")
+# Booleans that YAML 1.1 knows and the reader here does not; another one may.
+_MORE_BOOLEANS = frozenset({"y", "n"})
 _NAMED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -24,8 +26,8 @@ class Pair(NamedTuple):
     value: str
 
 
-def scalar(value: object) -> str:
-    """`value` such that YAML 1.1 reads exactly it, in block and in flow style."""
+def scalar(value: object, *, block: bool = False) -> str:
+    """`value` such that YAML 1.1 reads exactly it, in flow style (or at least in `block` style, where commas are free)."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -33,9 +35,15 @@ def scalar(value: object) -> str:
     if isinstance(value, float):
         return _number(value)
     text = str(value)
-    if _PLAIN.fullmatch(text) and not _MISREAD.fullmatch(text):
+    plain = (_PLAIN_IN_BLOCK if block else _PLAIN).fullmatch(text)
+    if plain and text.lower() not in _MORE_BOOLEANS and _resolved(text) == _TEXT:
         return text
     return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _resolved(text: str) -> str:
+    """The tag that YAML 1.1 gives a plain word: numbers, dates and truth values are no texts."""
+    return str(yaml.SafeLoader("").resolve(yaml.ScalarNode, text, (True, False)))  # type: ignore[no-untyped-call]
 
 
 def _number(value: float) -> str:
@@ -95,6 +103,8 @@ def _enclosed(opening: str, items: list[list[str]], closing: str) -> list[str]:
 def field(name: str, value: object, indent: int = 2, *, after: str = "", lead: str = "") -> list[str]:
     """`name: value` in flow style, wrapped; `after` is a comment at the end of a single line, `lead` as `- `."""
     start = " " * indent + lead + (f"{scalar(name)}: " if name else "")
+    if isinstance(value, str):
+        return [start + scalar(value, block=True) + (f"  # {one_line(after)}" if after else "")]
     lines, line = [], start
     for word in _tokens(value):
         if len(line) + len(word) + 1 > WIDTH and line.strip() and line != start:
@@ -125,6 +135,7 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def document(head: str, kind: str, lines: Iterable[str]) -> str:
-    """A declaration: a comment at the head, the component's type, its attributes."""
-    return "\n".join([*comment(head), f"type: ml_assets.{kind}", "attributes:", *lines]) + "\n"
+def document(head: Iterable[str], kind: str, lines: Iterable[str]) -> str:
+    """A declaration: comments at the head, the component's type, its attributes."""
+    heading = [line for text in head for line in comment(text)]
+    return "\n".join([*heading, f"type: ml_assets.{kind}", "attributes:", *lines]) + "\n"

@@ -118,15 +118,39 @@ def visits(path: Path, customers: int = 150, last_day: str = "2022-12-31", days:
     )
 
 
-HOSTILE = ["select", "order", "naïve", 'a "quoted" one', "on", "NO", "1_000", "12:30", "😀 mood", "x: y", "# hash", "table", "label2", "col,umn"]
+HOSTILE = [
+    "select",
+    "order",
+    "naïve",
+    'a "quoted" one',
+    "on",
+    "NO",
+    "1_000",
+    "12:30",
+    "😀 mood",
+    "x: y",
+    "# hash",
+    "table",
+    "label2",
+    "col,umn",
+]
 
 
 def hostile_names(path: Path, rows: int = 500) -> Path:
     """Headers that SQL, YAML and people stumble over."""
-    columns = ", ".join('round({}, 3) as "{}"'.format(noise(f"h{k}"), name.replace('"', '""')) for k, name in enumerate(HOSTILE))
+    columns = ", ".join(
+        'round({}, 3) as "{}"'.format(noise(f"h{k}"), name.replace('"', '""')) for k, name in enumerate(HOSTILE)
+    )
     return write(
-        path, f"select {columns}, case when {noise('h0')} + 0.2 * {noise('y')} > 0.6 then 'NO' else 'on' end as \"Y/N?\" from range({rows}) t(i) order by i"
+        path,
+        f"select {columns}, case when {noise('h0')} + 0.2 * {noise('y')} > 0.6 then 'NO' else 'on' end as \"Y/N?\" from range({rows}) t(i) order by i",
     )
 
 
-KINDS: dict[str, Callable[[Path], Path]] = {"churn": churn, "incidents": incidents, "flowers": flowers, "flats": flats, "searches": searches}
+KINDS: dict[str, Callable[[Path], Path]] = {
+    "churn": churn,
+    "incidents": incidents,
+    "flowers": flowers,
+    "flats": flats,
+    "searches": searches,
+}
