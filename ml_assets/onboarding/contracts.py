@@ -54,7 +54,8 @@ def column_contract(column: ColumnFacts, role: Role, table: TableFacts, *, pii: 
         found |= _number_range(column, complete)
     elif column.type in ("date", "timestamp"):
         found |= _first_day(column)
-    found |= _closed_set(column, role)
+    listed = _closed_set(column, role)
+    found = {word: value for word, value in found.items() if not listed or word not in ("min", "max")} | listed
     if column.unit:
         found["unit"] = column.unit
     if pii:

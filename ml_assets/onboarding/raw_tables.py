@@ -91,7 +91,7 @@ def _contract(understanding: Understanding, table: TableFacts, most_lines: int) 
     lines = ["  contract:"]
     if any("max" in contract for contract in contracts.values()):
         lines += comment(
-            f"Bounds leave room above what was seen; a row beyond them goes to raw.{table.name}__quarantine, which a check reports.",
+            f"Bounds leave room above what was seen; rows beyond them go to raw.{table.name}__quarantine.",
             4,
         )
     own = [name for name in roles if name in contracts] + [name for name, c in contracts.items() if c.get("pii")]
