@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 from ml_assets.onboarding.contracts import Contract
@@ -13,17 +14,18 @@ from ml_assets.onboarding.yaml_text import Pair, field
 _NEVER = math.inf
 # More different contracts than this are first made coarser, so that merging stays quick.
 _MOST_CONTRACTS = 60
+_MANY_COLUMNS = 24
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Columns with one contract: name → header, where it differs. `own`: has a part of its own, better left alone."""
+    """Columns with one contract: name → header, where it differs. `own`: what it costs to join it, where it is better left alone."""
 
     names: dict[str, str]
     contract: Contract
-    own: bool = False
+    own: float = 0.0
 
-    @property
+    @cached_property
     def lines(self) -> list[str]:
         if len(self.names) == 1:
             [(name, header)] = self.names.items()
@@ -32,15 +34,18 @@ class _Group:
         return field("", self.contract | {"names": names}, 6, lead="- ")
 
 
-def contract_lines(contracts: Mapping[str, Contract], own: Collection[str], most_lines: int) -> list[str]:
+def contract_lines(contracts: Mapping[str, Contract], own: Mapping[str, float], most_lines: int) -> list[str]:
     """`columns:` and `alike:` of a contract, in at most `most_lines` lines if contracts of equal types can be had for it.
 
-    Alike columns are joined only as far as needed; joined contracts allow what either allowed. `own` columns stay alone
-    as long as possible.
+    Alike columns are joined only as far as needed; joined contracts allow what either allowed. Of many columns,
+    whose names alone take more lines, each contract counts as one. `own` columns stay alone as long as possible: a number
+    says what it costs to join one.
     """
     groups = [
         _Group(
-            {name: str(contract.get("source", name))}, {k: v for k, v in contract.items() if k != "source"}, name in own
+            {name: str(contract.get("source", name))},
+            {k: v for k, v in contract.items() if k != "source"},
+            own.get(name, 0.0),
         )
         for name, contract in contracts.items()
     ]
@@ -49,7 +54,8 @@ def contract_lines(contracts: Mapping[str, Contract], own: Collection[str], most
     groups = _joined_equals(groups)
     if len(groups) > _MOST_CONTRACTS:
         groups = _joined_equals([_coarser(group) for group in groups])
-    return _rendered(_merged(groups, most_lines))
+    merged = _merged(groups, most_lines)
+    return _rendered([replace(g, names={n: g.names[n] for n in contracts if n in g.names}) for g in merged])
 
 
 def _rendered(groups: Collection[_Group]) -> list[str]:
@@ -59,6 +65,8 @@ def _rendered(groups: Collection[_Group]) -> list[str]:
 
 
 def _length(groups: Collection[_Group]) -> int:
+    if sum(len(group.names) for group in groups) > _MANY_COLUMNS:
+        return len(groups) + 2
     return len(_rendered(groups))
 
 
@@ -106,7 +114,7 @@ def _cost(a: _Group, b: _Group) -> float:
     one, other = a.contract, b.contract
     if any(one.get(word) != other.get(word) for word in ("type", "format", "pii")):
         return _NEVER
-    return sum(_losses(one, other)) + 5.0 * (a.own + b.own)
+    return sum(_losses(one, other)) + a.own + b.own
 
 
 def _losses(one: Contract, other: Contract) -> Iterator[float]:
@@ -144,4 +152,4 @@ def _both(a: _Group, b: _Group) -> _Group:
     for word in ("allowed", "severity", "unit"):
         if word in one and one.get(word) == other.get(word) and (word != "severity" or "allowed" in found):
             found[word] = one[word]
-    return _Group(a.names | b.names, found | ({"pii": True} if one.get("pii") else {}), a.own or b.own)
+    return _Group(a.names | b.names, found | ({"pii": True} if one.get("pii") else {}), a.own + b.own)

@@ -142,7 +142,7 @@ def _within(days: int) -> str:
 def _number_features(column: ColumnFacts, plan: SnapshotPlan, taken: list[str]) -> list[_Feature]:
     if exact(column, "") is None:
         return []
-    number, cast = identifier(column.name), "::double"
+    number, cast = _summable(column), "::double"
     total: Contract = {"type": "float", "nullable": False} | ({"min": 0} if _never_negative(column) else {})
     short, long = plan.windows
     found = [
@@ -213,7 +213,13 @@ def _read(column: ColumnFacts) -> str:
     """A column as the features read it: numbers such that they can be summed exactly."""
     name = identifier(column.name)
     number = exact(column, name)
-    return name if number in (None, name) else f"{number} as {name}"
+    return name if number in (None, name) else f"{number} as {_summable(column)}"
+
+
+def _summable(column: ColumnFacts) -> str:
+    """What a number is called where it can be summed exactly."""
+    name = identifier(column.name)
+    return name if exact(column, name) == name else f"{column.name.lower()}_exact"
 
 
 def _names(u: Understanding) -> list[str]:

@@ -18,7 +18,7 @@ def model(understanding: Understanding, source: str, features: list[ColumnFacts]
     u = understanding
     assert u.target is not None
     lines = [*field("name", u.name), *field("description", _purpose(u)), "  # owners: [team:name]"]
-    lines += [*field("task", u.task), *field("source", source)]
+    lines += [*(field("task", u.task) if u.task != "binary" else []), *field("source", source)]
     lines += field("entity", entity) if entity else []
     lines += field("label", _label(u))
     lines += _exclude(u, features)

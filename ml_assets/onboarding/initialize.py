@@ -69,7 +69,8 @@ def plan_of(understanding: Understanding, place: Place) -> Plan:
     texts = declarations(understanding, place.defs.relative_to(place.root).as_posix())
     proposal = Proposal(place.root, texts, place.home.root / "init" / f"{name}.json")
     first = not proposal.known and not any((place.root / path).exists() for path in texts)
-    if first and any(asset.use_case == name for asset in place.graph):
+    ours = proposal.known or "same" in proposal.states.values()
+    if not ours and any(asset.use_case == name for asset in place.graph):
         raise UnderstandingError(
             f"there is a use case {name} already, and `init` did not write it", place=place.defs / name,
             expected="a new name", got=name, remedy="choose another name; a use case of your own is never touched",

@@ -11,6 +11,8 @@ from ml_assets.onboarding.yaml_text import comment, document, field
 from ml_assets.specs.columns import ContractSpec
 from ml_assets.specs.tables import CsvFormat
 
+# What it costs to join a column of this role with others; a target's values are worth most.
+_WORTH = {"target": 10.0}
 _PACKED = (".gz", ".zst", ".bz2")
 
 
@@ -94,7 +96,8 @@ def _contract(understanding: Understanding, table: TableFacts, most_lines: int) 
             f"Bounds leave room above what was seen; rows beyond them go to raw.{table.name}__quarantine.",
             4,
         )
-    own = [name for name in roles if name in contracts] + [name for name, c in contracts.items() if c.get("pii")]
+    own = {name: _WORTH.get(role, 5.0) for name, role in roles.items() if name in contracts}
+    own |= {name: 5.0 for name, contract in contracts.items() if contract.get("pii")}
     lines += contract_lines(contracts, own, most_lines)
     if table.discarded:
         lines += field("extra_columns", "discard", 4, after=f"{len(table.discarded)} columns have no name")

@@ -102,13 +102,14 @@ def _equal(examples: _Examples, child: str, relation: Relation, parent: str) -> 
 def _look_up(examples: _Examples, relation: Relation, alias: str) -> None:
     """Columns of the one row of another table that a main row belongs to."""
     parent = examples.u.table(relation.parent)
-    condition = f"on {_equal(examples, 'm', relation, alias)}"
+    equal = _equal(examples, "m", relation, alias)
+    condition = f" on {equal}"
     if examples.main.event_time and parent.event_time:
         examples.read.add(parent.event_time)
         not_later = f"m.{identifier(examples.main.event_time)} >= {alias}.{identifier(parent.event_time)}"
-        condition = f"on\n        {condition.removeprefix('on ')}\n        and {not_later}"
+        condition = f"\n    on\n        {equal}\n        and {not_later}"
         examples.notes.append(f"A row of {parent.name} counts only if it is not later than the row that it belongs to.")
-    examples.joins.append(f"left join raw.{parent.name} as {alias} {condition}")
+    examples.joins.append(f"left join raw.{parent.name} as {alias}{condition}")
     for column in parent.columns:
         dated = column.type in ("date", "timestamp")
         if column.name == relation.parent_column or column.personal or column.free_text or column.id_like or dated:

@@ -6,6 +6,7 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import yaml
@@ -41,6 +42,7 @@ def scalar(value: object, *, block: bool = False) -> str:
     return '"' + "".join(map(_escaped, text)) + '"'
 
 
+@lru_cache(maxsize=10_000)
 def _resolved(text: str) -> str:
     """The tag that YAML 1.1 gives a plain word: numbers, dates and truth values are no texts."""
     return str(yaml.SafeLoader("").resolve(yaml.ScalarNode, text, (True, False)))  # type: ignore[no-untyped-call]
