@@ -44,7 +44,7 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "delimiter beyond ASCII": ({"format": {"kind": "csv", "delimiter": "¦"}}, ["delimiter '¦'", "ASCII"]),
     "delimiter that is the quote": ({"format": {"kind": "csv", "delimiter": "'", "quote": "'"}}, ["delimiter and quote are both"]),
     "unknown encoding": ({"format": {"kind": "csv", "encoding": "cp1252"}}, ["encoding", "cp1252", "'utf-8', 'latin-1' or 'utf-16'"]),
-    "no columns": (with_contract(columns={}), ["columns", "at least 1 item"]),
+    "no columns": (with_contract(columns={}), ["no column is declared", "alike"]),
     "unknown type": (with_column(type="int"), ["columns.x.type", "'integer'", "'int'"]),
     "column without a type": (with_column(nullable=False), ["columns.x.type", "required"]),
     "column that begins with an underscore": (with_contract(columns={"_file": {"type": "string"}}), ["underscore", "_file"]),
@@ -148,7 +148,13 @@ def test_an_unknown_field_is_told_before_the_missing_one_that_it_explains(tmp_pa
     said = refusal(tmp_path, written, "Model")
     assert said.startswith("defs.yaml:5: ml_assets.Model: unknown field snapshot\n")
     assert "remedy:   did you mean snapshots? `ml-assets components Model` lists the fields" in said
-    assert "snapshots is missing" in said
+
+
+def test_a_missing_field_is_told_beside_an_unknown_one(tmp_path: Path) -> None:
+    written = {("labl" if name == "label" else name): value for name, value in MODEL.items()}
+    said = refusal(tmp_path, written, "Model")
+    assert "did you mean label?" in said
+    assert "label is missing" in said
 
 
 def test_a_column_named_like_a_field_is_still_a_column(tmp_path: Path) -> None:
