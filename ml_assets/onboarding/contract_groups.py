@@ -83,7 +83,7 @@ def _coarser(group: _Group) -> _Group:
     """Bounds as powers of ten, few shares of missing values, no listed values."""
     if group.own:
         return group
-    contract = {k: v for k, v in group.contract.items() if k not in ("allowed", "severity", "unit")}
+    contract = {k: v for k, v in group.contract.items() if k not in ("allowed", "unit")}
     for word, sign in (("min", -1), ("max", 1)):
         bound = contract.get(word)
         if isinstance(bound, int | float) and bound * sign > 0:
@@ -120,6 +120,7 @@ def _cost(a: _Group, b: _Group) -> float:
 def _losses(one: Contract, other: Contract) -> Iterator[float]:
     if one.get("allowed") != other.get("allowed"):
         yield 1.5
+    yield 0.5 * (one.get("severity") != other.get("severity"))
     yield 0.5 * (one.get("unit") != other.get("unit"))
     yield 0.7 * (one.get("nullable", True) != other.get("nullable", True))
     yield 0.2 * (one.get("max_null_share") != other.get("max_null_share"))
@@ -150,6 +151,6 @@ def _both(a: _Group, b: _Group) -> _Group:
         if word in one and word in other:
             found[word] = widest(one[word], other[word])
     for word in ("allowed", "severity", "unit"):
-        if word in one and one.get(word) == other.get(word) and (word != "severity" or "allowed" in found):
+        if word in one and one.get(word) == other.get(word):
             found[word] = one[word]
     return _Group(a.names | b.names, found | ({"pii": True} if one.get("pii") else {}), a.own + b.own)

@@ -12,6 +12,7 @@ Role = Literal["name", "time", "target", "other"]
 # Without a single missing value in this many rows, a missing one is a fault.
 _ENOUGH_ROWS = 500
 _MOST_VALUES, _ROWS_A_VALUE = 20, 25
+# Of a sample, bounds only warn: rows that nobody has looked at may lie beyond them.
 _SLACK, _SLACK_OF_A_SAMPLE = 2.0, 10.0
 _NUMBERS = ("integer", "float", "decimal")
 _NULL_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -50,12 +51,13 @@ def column_contract(column: ColumnFacts, role: Role, table: TableFacts, *, pii: 
         found["format"] = column.format
     complete = table.counted and column.rows >= table.rows
     found |= _missing(column, role, complete)
-    if column.type in _NUMBERS and role != "name" and not column.id_like:
+    listed = _closed_set(column, role)
+    if listed:
+        found |= listed
+    elif column.type in _NUMBERS and role != "name" and not column.id_like:
         found |= _number_range(column, complete)
     elif column.type in ("date", "timestamp"):
         found |= _first_day(column)
-    listed = _closed_set(column, role)
-    found = {word: value for word, value in found.items() if not listed or word not in ("min", "max")} | listed
     if column.unit:
         found["unit"] = column.unit
     if pii:
@@ -100,7 +102,7 @@ def _number_range(column: ColumnFacts, complete: bool) -> Contract:
     found: Contract = {"min": 0 if low >= 0 else -outward(-low, slack)}
     if high != 0 or low != 0:
         found["max"] = 0 if high <= 0 else outward(high, slack)
-    return found
+    return found if complete else found | {"severity": "warn"}
 
 
 def _first_day(column: ColumnFacts) -> Contract:

@@ -16,6 +16,7 @@ from ml_assets.onboarding.yaml_text import comment, document, field
 from ml_assets.specs.times import SnapshotSpec
 
 _EVENTS = "dated"
+_MUCH = 20_000
 _STEP_DAYS = {"day": 1, "week": 7, "month": 30.44}
 _MOST_NUMBERS, _MOST_CATEGORIES, _MOST_KEPT = 6, 4, 50
 
@@ -131,7 +132,7 @@ def _features(u: Understanding, table: TableFacts, plan: SnapshotPlan) -> list[_
     for column in numbers(table, {u.entity, u.time}, _MOST_NUMBERS):
         found += _number_features(column, plan, [feature.name for feature in found])
     for column in categories(table, {u.entity, u.time}, _MOST_CATEGORIES):
-        found += _category_features(column, u, [feature.name for feature in found])
+        found += _category_features(column, u, plan, [feature.name for feature in found])
     return found
 
 
@@ -158,11 +159,13 @@ def _never_negative(column: ColumnFacts) -> bool:
     return isinstance(column.low, int | float) and column.low >= 0
 
 
-def _category_features(column: ColumnFacts, u: Understanding, taken: list[str]) -> list[_Feature]:
+def _category_features(column: ColumnFacts, u: Understanding, plan: SnapshotPlan, taken: list[str]) -> list[_Feature]:
     assert u.time is not None
     name, time = identifier(column.name), identifier(u.time)
-    distinct = fresh(f"distinct_{column.name}", taken)
-    found = [_Feature(distinct, f"count(distinct {name})", {"type": "integer", "nullable": False, "min": 0}, column)]
+    days = plan.windows[1]
+    distinct = fresh(f"distinct_{column.name}_{days}d", taken)
+    count: Contract = {"type": "integer", "nullable": False, "min": 0}
+    found = [_Feature(distinct, f"count(distinct {name}) {_within(days)}", count, column)]
     if 2 <= column.distinct <= _MOST_KEPT or column.name in u.sensitive:
         last = column.name if column.name in u.sensitive else f"last_{column.name}"
         sql = f"last({name} order by {time}, {name})"
@@ -268,14 +271,23 @@ def _model(u: Understanding, plan: SnapshotPlan, history: str, features: list[_F
         *comment(f"the outcome window of {plan.horizon} days is kept free between the parts", 2),
         *field("split", {"kind": "time", "test_snapshots": plan.test, "validation_snapshots": plan.validation}),
     ]  # fmt: skip
-    if u.task == "binary":
-        lines += field("calibration", "auto")
+    lines += _estimator(u)
+    lines += field("calibration", "auto") if u.task == "binary" else []
     slices = [f.name for f in features if f.name.startswith("last_") and f.of is not None and f.of.distinct <= 12]
     lines += evaluation(u, [*slices[:2], "days_since_last"])
     lines += comment(
         "gate: {better_than: [constant, one_rule, linear]}: the default asks for better than a constant", 2
     )
     return document(model_head(u), "Model", lines)
+
+
+def _estimator(u: Understanding) -> list[str]:
+    """Small trees where there is much data: rows of one entity at neighbouring snapshots are nearly the same row."""
+    if u.table(u.main).rows < _MUCH:
+        return []
+    parameters = {"num_leaves": 7, "learning_rate": 0.05, "min_data_in_leaf": 200, "feature_fraction": 0.5}
+    said = f"one {u.entity} at neighbouring snapshots is nearly one row: small trees, or it is learnt by heart"
+    return [*comment(said, 2), *field("estimator", {"parameters": parameters})]
 
 
 def _scores(u: Understanding, plan: SnapshotPlan) -> str:

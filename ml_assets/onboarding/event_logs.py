@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ml_assets.errors import UnderstandingError
 from ml_assets.onboarding.facts import Examined
 from ml_assets.onboarding.keys import is_named_as_id
-from ml_assets.onboarding.understanding import Note
+from ml_assets.onboarding.understanding import ColumnFacts, Note
 from ml_assets.warehouse.names import quoted
 from ml_assets.warehouse.store import Workbench
 
@@ -29,6 +31,15 @@ def acting_entity(table: Examined, taken: tuple[str | None, ...]) -> str | None:
         if c.name not in taken and c.type in ("string", "integer") and is_named_as_id(c) and c.distinct >= 10 and repeats(table, c.name)
     ]  # fmt: skip
     return max(found, key=lambda c: c.distinct).name if found else None
+
+
+def whole_span(bench: Workbench, table: Examined, time: str) -> ColumnFacts:
+    """The facts of the time column with the first and last moment of all rows: a sample may miss the newest day."""
+    when = quoted(time)
+    low, high = bench.rows(
+        f"select min({when})::varchar, max({when})::varchar from ({table.narrowed([time])}) where {when} is not null"
+    )[0]
+    return replace(table.facts.column(time), low=low, high=high)
 
 
 def horizon_of(bench: Workbench, table: Examined, entity: str, time: str, wished: int | None) -> tuple[int, Note]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ml_assets.errors import UnderstandingError
-from ml_assets.onboarding.event_logs import acting_entity, horizon_of, repeats
+from ml_assets.onboarding.event_logs import acting_entity, horizon_of, repeats, whole_span
 from ml_assets.onboarding.facts import Examined, examined
 from ml_assets.onboarding.features import left_out_of
 from ml_assets.onboarding.keys import event_time_of, group_of, with_key
@@ -149,6 +149,7 @@ class _Understanding:
         self.progress("measuring gaps between events")
         days, note = horizon_of(self.bench, self.main, entity, time, self.wishes.horizon_days)
         self.notes.append(note)
+        self._replace_columns({time: whole_span(self.bench, self.main, time)})
         what = f"the sum of {target}" if target else f"whether the {entity} comes again"
         self._say(
             "task",
