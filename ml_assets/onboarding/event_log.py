@@ -272,7 +272,6 @@ def _model(u: Understanding, plan: SnapshotPlan, history: str, features: list[_F
         *field("split", {"kind": "time", "test_snapshots": plan.test, "validation_snapshots": plan.validation}),
     ]  # fmt: skip
     lines += _estimator(u)
-    lines += field("calibration", "auto") if u.task == "binary" else []
     slices = [f.name for f in features if f.name.startswith("last_") and f.of is not None and f.of.distinct <= 12]
     lines += evaluation(u, [*slices[:2], "days_since_last"])
     lines += comment(

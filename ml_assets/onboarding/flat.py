@@ -23,7 +23,8 @@ def model(understanding: Understanding, source: str, features: list[ColumnFacts]
     lines += field("label", _label(u))
     lines += _exclude(u, features)
     lines += _split(u)
-    if u.task == "binary" and u.table(u.main).rows >= _ROWS_FOR_CALIBRATION:
+    # Probabilities set right on an earlier period are set wrong for a later one as soon as the outcomes' share moves.
+    if u.task == "binary" and u.time is None and u.table(u.main).rows >= _ROWS_FOR_CALIBRATION:
         lines += field("calibration", "auto")
     lines += evaluation(u, slice_columns(features, u))
     lines += comment(
@@ -35,7 +36,7 @@ def model(understanding: Understanding, source: str, features: list[ColumnFacts]
 def model_head(u: Understanding) -> list[str]:
     """What the file of a model says at its top."""
     return [
-        f"What {u.name} predicts, from what, and how it is judged. Written by `ml-assets init {u.name}`, now yours to edit.",
+        f"What {u.name} predicts, from what, and how it is judged. Written by `ml-assets init {u.name}`, now yours.",
         f"All fields: ml-assets components Model. After an edit: ml-assets run {u.name}",
     ]
 
