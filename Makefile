@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SOURCE ?=
 ROWS   ?=
 
-.PHONY: help setup demo ui test check bench clean-state
+.PHONY: help setup demo ui test check bench docs clean-state
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ check: setup ## style, types, layers, declarations, SQL
 
 bench: setup ## side-by-side measurements (minutes; quiet machine)
 	$(BIN)/python -m benchmarks
+
+docs: setup ## the reference pages (docs/reference), from the code itself
+	$(BIN)/python -m docs.generate
 
 clean-state: ## remove this project's state folder (.ml_assets)
 	rm -rf .ml_assets

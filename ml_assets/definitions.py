@@ -1,17 +1,14 @@
-"""The code location: the declared components, and what holds for the whole graph."""
+"""The code location of the current project: its declared components, and what holds for the whole graph."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dagster as dg
 
-import ml_assets.defs
-from ml_assets.components.graph_wide import graph_wide_definitions
-from ml_assets.components.previews import known_previews
+from ml_assets.components.project_definitions import project_definitions
+from ml_assets.graph.locate import find_project
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
-with known_previews():
-    tree = dg.ComponentTree.from_module(defs_module=ml_assets.defs, project_root=PROJECT_ROOT)
-    defs = dg.Definitions.merge(tree.build_defs(), graph_wide_definitions())
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Built when Dagster asks, not on import: of `$ML_ASSETS_PROJECT`, else the nearest project at or above the working folder."""
+    return project_definitions(find_project())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from ml_assets.cli.project import found_root, keys_within, open_project, partition_range
+from ml_assets.cli.project import keys_within, open_project, output_root, partition_range
 from ml_assets.cli.terminal import Terminal
 from ml_assets.errors import MlAssetsError, NotMaterializedError, SelectionError
 from ml_assets.graph.annotations import workflow_commands
@@ -43,11 +43,11 @@ def check_command(project: Path | None, options: CheckOptions) -> int:
     try:
         verdict = _verdict(project, options)
     except MlAssetsError as problem:
-        root = found_root(project)
+        root = output_root(project)
         verdict = not_carried_out(Home.locate(root).clock()(), problem)
         _write(verdict, root, options)
         raise
-    root = found_root(project)
+    root = output_root(project)
     _write(verdict, root, options)
     if options.as_json:
         sys.stdout.write(json.dumps(verdict.to_json(), default=str) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -13,14 +14,19 @@ from ml_assets.cli.project import OpenProject, open_project
 from ml_assets.cli.running import run_assets_of
 from ml_assets.cli.terminal import Terminal
 from ml_assets.errors import DeclarationError, LandingFileError
+from ml_assets.graph.locate import VARIABLE, find_project
 from ml_assets.graph.plan import select
 
-USE_CASE = "retail"
+USE_CASE, FOLDER = "retail", "ml-assets-demo"
 
 
 def demo_command(project: Path | None, source: Path | None, rows: int | None, seed: int) -> int:
-    """Land the files once, then make what is out of date; the process's exit code."""
-    opened = open_project(project)
+    """Land the files once, then make what is out of date; the process's exit code.
+
+    In a project that declares the example: there. Anywhere else the shipped example is first copied into a folder of its
+    own below the current one, where it is a project like any other.
+    """
+    opened = _declaring(project) or open_project(_copied_example(Path.cwd() / FOLDER))
     wanted: dict[str, object] = {"source": str(source.resolve())} if source else {"simulated_rows": rows, "seed": seed}
     known = _remembered(opened, wanted)
     if source is not None:
@@ -28,6 +34,43 @@ def demo_command(project: Path | None, source: Path | None, rows: int | None, se
     else:
         _simulate(opened, rows, seed, known)
     return run_assets_of(opened, select(opened.graph, f"use_case:{USE_CASE}"))
+
+
+def _declaring(project: Path | None) -> OpenProject | None:
+    """The project that is named or stands here, if it declares the example; a named one is taken as it is."""
+    named = project is not None or VARIABLE in os.environ
+    try:
+        find_project(project)
+    except DeclarationError:
+        if named:
+            raise
+        return None
+    opened = open_project(project, may_be_empty=not named)
+    return opened if named or any(asset.use_case == USE_CASE for asset in opened.graph) else None
+
+
+def _copied_example(folder: Path) -> Path:
+    """The shipped declarations and statements in `folder`, which is left as it is where it exists."""
+    if not folder.exists():
+        defs, sql = _shipped()
+        shutil.copytree(defs, folder / "defs" / USE_CASE, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(sql, folder / "sql" / USE_CASE)
+        sys.stdout.write(f"The example's declarations and SQL are now yours, in {folder}.\n")
+    return folder
+
+
+def _shipped() -> tuple[Path, Path]:
+    """Declarations and SQL of the example: inside an installed wheel, or where the source tree has them."""
+    package = Path(__file__).resolve().parents[1]
+    for defs, sql in (
+        (package / "_example" / "defs", package / "_example" / "sql"), (package / "defs", package.parent / "sql")
+    ):  # fmt: skip
+        if (defs / USE_CASE).is_dir() and (sql / USE_CASE).is_dir():
+            return defs / USE_CASE, sql / USE_CASE
+    raise DeclarationError(
+        "the example is not here", place=package, expected=f"declarations and SQL of use case {USE_CASE}", got="none",
+        remedy="install the package again, or run your own project: `ml-assets run`",
+    )  # fmt: skip
 
 
 def _remembered(opened: OpenProject, wanted: dict[str, object]) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from ml_assets.cli.project import defs_folder, project_root_here
-from ml_assets.errors import UnderstandingError
+from ml_assets.errors import DeclarationError, UnderstandingError
 from ml_assets.graph.compile import compile_graph
+from ml_assets.graph.locate import find_project, new_project
 from ml_assets.graph.project import load_project
 from ml_assets.onboarding.initialize import Place, Plan, carry_out, left_alone, plan_of
 from ml_assets.onboarding.landing_files import LARGE, refuse_too_little_space
@@ -23,6 +23,7 @@ from ml_assets.onboarding.understanding import Note, Understanding
 from ml_assets.onboarding.wishes import Wishes
 from ml_assets.specs.base import NAME_PATTERN
 from ml_assets.specs.times import span_length
+from ml_assets.sql_files import sql_root
 from ml_assets.warehouse.home import Home
 from ml_assets.warehouse.names import SCHEMAS
 
@@ -74,9 +75,12 @@ def _refuse_bad_name(name: str) -> None:
 
 def _place(project: Path | None) -> Place:
     """The project that is meant; an empty folder becomes one."""
-    root = project_root_here(project)
-    defs = defs_folder(root) or root / "defs"
-    return Place(root, defs, Home.locate(root), compile_graph(load_project(defs, root / "sql", root)))
+    try:
+        folder = find_project(project)
+    except DeclarationError:
+        folder = new_project(project)
+    graph = compile_graph(load_project(folder.defs, sql_root(folder.root), folder.root))
+    return Place(folder.root, folder.defs, Home.locate(folder.root), graph)
 
 
 def _days(horizon: str | None) -> int | None:

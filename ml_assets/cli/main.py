@@ -35,7 +35,7 @@ class ErrorAwareGroup(click.Group):
 @click.version_option(__version__, prog_name="ml-assets")
 @click.option(
     "--project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
-    help="Project folder (holds sql/ and workspace.yaml). Default: the nearest one above the current folder.",
+    help="Project folder (holds defs/ and sql/). Default: $ML_ASSETS_PROJECT, else the nearest at or above this one.",
 )  # fmt: skip
 @click.pass_context
 def main(ctx: click.Context, project: Path | None) -> None:
@@ -166,12 +166,30 @@ def check(project: Path | None, /, **options: Any) -> None:
 
 @main.command()
 @click.argument("kind", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON schema.")
-def components(kind: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON schema of the fields.")
+@click.option("--document", is_flag=True, help="Print a commented `defs.yaml` of the KIND to begin with.")
+def components(kind: str | None, as_json: bool, document: bool) -> None:
     """List the component types, or the fields of one KIND (RawTable, FeatureSet, …)."""
-    from ml_assets.cli.reference import components_command
+    from ml_assets.cli.reference import components_command, document_command
 
-    sys.exit(components_command(kind, as_json=as_json))
+    sys.exit(document_command(kind) if document else components_command(kind, as_json=as_json))
+
+
+@main.command()
+@click.argument("kind", required=False)
+@click.option(
+    "--write", type=click.Path(file_okay=False, path_type=Path),
+    help="Write one file a KIND and ml_assets.schema.json, which knows them all, into this folder.",
+)  # fmt: skip
+def schema(kind: str | None, write: Path | None) -> None:
+    """Print the JSON schema of a `defs.yaml` of any type, or of one KIND; editors complete and check by it.
+
+    Per file: a first line `# yaml-language-server: $schema=PATH/ml_assets.schema.json`. Per project, in VS Code's
+    settings: `"yaml.schemas": {"PATH/ml_assets.schema.json": "**/defs.yaml"}`.
+    """
+    from ml_assets.cli.schema import schema_command
+
+    sys.exit(schema_command(kind, write))
 
 
 @main.command()

@@ -11,6 +11,7 @@ from pathlib import Path
 from ml_assets import __version__
 from ml_assets.errors import DeclarationError, SelectionError
 from ml_assets.graph.compile import Graph, compile_graph
+from ml_assets.graph.locate import ProjectFolder, find_project, nothing_declared
 from ml_assets.graph.project import load_project
 from ml_assets.sql_files import sql_root
 from ml_assets.warehouse.asset import RunContext, TableAsset
@@ -20,11 +21,15 @@ from ml_assets.warehouse.store import Warehouse
 
 @dataclass(frozen=True)
 class OpenProject:
-    """A project's root, its compiled graph and its state."""
+    """A project's folder, its compiled graph and its state."""
 
-    root: Path
+    folder: ProjectFolder
     graph: Graph
     home: Home
+
+    @property
+    def root(self) -> Path:
+        return self.folder.root
 
     def context(self, *, retrain: bool = False) -> RunContext:
         """What reading and judging need; the clock is read once."""
@@ -34,42 +39,21 @@ class OpenProject:
         )  # fmt: skip
 
 
-def open_project(given: Path | None) -> OpenProject:
-    """The project at `given`, or the nearest above the current folder, or the one this package was installed from."""
-    root = found_root(given)
-    defs = defs_folder(root)
-    if defs is None:
-        raise DeclarationError(
-            "this is no ml_assets project", place=root, expected="a folder with defs/ (declarations) and sql/", got="no defs folder",
-            remedy="go to the project's folder, or name it with --project",
-        )  # fmt: skip
-    graph = compile_graph(load_project(defs, sql_root(root), root))
-    return OpenProject(root, graph, Home.locate(root))
+def open_project(given: Path | None, *, may_be_empty: bool = False) -> OpenProject:
+    """The project that `find_project` finds. One without any declaration is refused unless it may be empty."""
+    folder = find_project(given)
+    graph = compile_graph(load_project(folder.defs, sql_root(folder.root), folder.root))
+    if not graph.assets and not may_be_empty:
+        raise nothing_declared(folder)
+    return OpenProject(folder, graph, Home.locate(folder.root))
 
 
-def defs_folder(root: Path) -> Path | None:
-    """Where a project's declarations lie; None where there are none yet."""
-    places = (root / "ml_assets" / "defs", root / "defs", *root.glob("*/defs"), *root.glob("src/*/defs"))
-    return next((path for path in places if path.is_dir()), None)
-
-
-def project_root_here(given: Path | None) -> Path:
-    """The project at `given` or nearest above the current folder; else that folder, which is to become one."""
-    return (given or _nearest(Path.cwd()) or Path.cwd()).resolve()
-
-
-def found_root(given: Path | None) -> Path:
-    """The folder in which `open_project` looks."""
-    return (given or _nearest(Path.cwd()) or Path(__file__).resolve().parents[2]).resolve()
-
-
-def _nearest(start: Path) -> Path | None:
-    for folder in (start, *start.parents):
-        if (folder / "sql").is_dir() and (
-            (folder / "workspace.yaml").is_file() or (folder / "pyproject.toml").is_file() or (folder / "defs").is_dir()
-        ):
-            return folder
-    return None
+def output_root(given: Path | None) -> Path:
+    """The folder that places are given relative to: the project's, or where one was looked for in vain."""
+    try:
+        return find_project(given).root
+    except DeclarationError:
+        return (given or Path.cwd()).resolve()
 
 
 def partition_range(text: str | None) -> tuple[str, str] | None:

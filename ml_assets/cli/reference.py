@@ -6,20 +6,17 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, get_args, get_origin
+from typing import Any, cast
 
-import yaml
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from ml_assets.errors import DeclarationError, nearest
+from ml_assets.errors import DeclarationError, UnknownNameError, nearest
 from ml_assets.graph.project import KINDS, PREFIX
-from ml_assets.specs.fields import MEMBERS, choices, fields_below, kind_of, variants
+from ml_assets.specs.commented import commented_document
+from ml_assets.specs.fields import fields_below, kind_of, variants
+from ml_assets.specs.words import need, what
 
-_WORDS: dict[object, str] = {
-    str: "text", int: "whole number", float: "number", bool: "true | false", Any: "any value", type(None): "null",
-}  # fmt: skip
-_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 # Longer unions are shown by their kinds alone until somebody asks for them: a screen stays readable.
 _MOST_VARIANTS, _MOST_PLACES = 4, 3
 
@@ -48,6 +45,22 @@ def components_command(kind: str | None, *, as_json: bool) -> int:
         text = json.dumps(_schemas(places), indent=2) if as_json else "\n".join(_place_lines(places))
     sys.stdout.write(f"{text}\n")
     return 0
+
+
+def document_command(kind: str | None) -> int:
+    """Print the document that `dg scaffold defs` would write; always 0, or an error for what is no type."""
+    name = known_kind(kind or "")
+    sys.stdout.write(commented_document(name, KINDS[name], ""))
+    return 0
+
+
+def known_kind(asked: str) -> str:
+    """The component type that a person names, whatever the case, with or without `ml_assets.`."""
+    wanted = asked.removeprefix(PREFIX).lower()
+    found = next((name for name in KINDS if name.lower() == wanted), None)
+    if found is None:
+        raise UnknownNameError("component type", asked, KINDS, remedy="`ml-assets components` lists the types")
+    return found
 
 
 def _schemas(places: Sequence[_Place]) -> object:
@@ -110,55 +123,18 @@ def _held_lines(field: FieldInfo, depth: int, path: str, *, most: int) -> Iterat
     if len(held) == 1:
         yield from _field_lines(held[0], depth, path)
     elif held:
-        yield f"{indent}kind: {' | '.join(str(kind_of(spec)) for spec in held)}"
+        if all(kind_of(spec) for spec in held):
+            yield f"{indent}kind: {' | '.join(str(kind_of(spec)) for spec in held)}"
         if len(held) > most:
             yield f"{indent}(`ml-assets components {path}` shows the fields of each)"
             return
-        for spec in held:
-            yield f"{indent}kind: {kind_of(spec)}. {(spec.__doc__ or '').splitlines()[0]}"
+        for number, spec in enumerate(held):
+            form = f"kind: {kind_of(spec)}." if kind_of(spec) else "or:" if number else "either:"
+            yield f"{indent}{form} {(spec.__doc__ or '').splitlines()[0]}"
             yield from _field_lines(spec, depth + 1, path, variant=True)
 
 
 def _described(field: FieldInfo) -> str:
     """Description, then what is allowed and whether it has to be given."""
-    bounds = [
-        f"{word} {getattr(limit, key):g}"
-        for limit in field.metadata
-        for key, word in _BOUNDS.items()
-        if getattr(limit, key, None) is not None
-    ]
-    facts = [", ".join([*filter(None, [_allowed(field.annotation)]), *bounds]), _need(field)]
+    facts = [what(field), need(field)]
     return f"{field.description or ''} ({'; '.join(filter(None, facts))})".strip()
-
-
-def _allowed(annotation: Any) -> str:
-    """What may be written, in words; what is described by fields of its own is only called a list or a mapping."""
-    if variants(annotation):
-        return {"list": "list", "mapping": "mapping of names"}.get(MEMBERS.get(get_origin(annotation), ""), "")
-    if choices(annotation):
-        return " | ".join(map(_yaml, choices(annotation)))
-    if annotation in _WORDS:
-        return _WORDS[annotation]
-    origin, parts = get_origin(annotation), [part for part in get_args(annotation) if part is not Ellipsis]
-    if origin in MEMBERS:
-        members = _allowed(parts[-1]) if origin is dict else " | ".join(dict.fromkeys(map(_allowed, parts)))
-        return f"name: {members}" if origin is dict else f"list of {members}"
-    if hasattr(annotation, "__metadata__"):
-        return _allowed(parts[0])
-    return " | ".join(dict.fromkeys(_allowed(part) for part in parts if part is not type(None)))
-
-
-def _need(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    default = field.get_default(call_default_factory=True)
-    if not isinstance(default, BaseModel):
-        return f"default {_yaml(default)}"
-    kind = getattr(default, "kind", None)
-    return f"default kind: {kind}" if kind and len(variants(field.annotation)) > 1 else "optional"
-
-
-def _yaml(value: object) -> str:
-    """A value as one would write it in YAML, on one line."""
-    plain = list(value) if isinstance(value, tuple) else value
-    return yaml.safe_dump(plain, default_flow_style=True, width=10_000).removesuffix("\n").removesuffix("\n...")

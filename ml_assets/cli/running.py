@@ -13,6 +13,7 @@ from typing import Any
 
 from ml_assets.cli.project import OpenProject, keys_within, open_project, partition_range
 from ml_assets.cli.terminal import Terminal
+from ml_assets.graph.locate import VARIABLE, ProjectFolder
 from ml_assets.graph.plan import select
 from ml_assets.graph.run import RunReport, failures_in_words, run_graph
 from ml_assets.graph.summary import Summary, summarize
@@ -104,20 +105,21 @@ def ui_command(project: Path | None, host: str, port: int) -> None:
     from ml_assets.components.instance import project_instance
     from ml_assets.components.telling import tell
 
-    opened = open_project(project)
+    opened = open_project(project, may_be_empty=True)
     with project_instance(opened.home) as instance:
         told = tell(instance, opened.context(), opened.graph.assets)
     if told:
         sys.stdout.write(f"Shown to Dagster: {told} steps that the command line made.\n")
     os.environ["DAGSTER_HOME"] = str(opened.home.dagster.resolve())
     os.environ["ML_ASSETS_HOME"] = str(opened.home.root)
+    os.environ[VARIABLE] = str(opened.root)
     command = [
         sys.executable,
         "-m",
         "dagster",
         "dev",
         "-w",
-        str(opened.root / "workspace.yaml"),
+        str(dagster_workspace(opened)),
         "-h",
         host,
         "-p",
@@ -125,3 +127,32 @@ def ui_command(project: Path | None, host: str, port: int) -> None:
     ]
     os.chdir(opened.root)
     os.execv(sys.executable, command)  # noqa: S606
+
+
+def dagster_workspace(opened: OpenProject) -> Path:
+    """What Dagster is to load: the project's own `workspace.yaml`, else one that is written for it.
+
+    A project with a code location of its own gets that one; any other needs no Python.
+    """
+    own = opened.root / "workspace.yaml"
+    if own.is_file():
+        return own
+    settings = opened.folder.settings
+    location = {
+        "module_name": _own_code_location(opened.folder) or "ml_assets.definitions",
+        "working_directory": str(opened.folder.base),
+        "location_name": settings.get("code_location_name") or opened.root.name,
+    }
+    path = opened.home.dagster / "workspace.yaml"
+    path.write_text(json.dumps({"load_from": [{"python_module": location}]}, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _own_code_location(folder: ProjectFolder) -> str | None:
+    """The module that the project's configuration names, or the one that `dg` takes by default, if it is there."""
+    if "code_location_target_module" in folder.settings:
+        return str(folder.settings["code_location_target_module"])
+    package = folder.settings.get("root_module")
+    path = folder.base.joinpath(*str(package).split("."), "definitions")
+    exists = package is not None and (path.is_dir() or path.with_suffix(".py").is_file())
+    return f"{package}.definitions" if exists else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ml_assets.cli.project import OpenProject, open_project
+from ml_assets.graph.locate import nothing_declared
 from ml_assets.graph.plan import select, stage_plan, stages
 from ml_assets.graph.summary import summarize
 from ml_assets.warehouse.asset import RunContext
@@ -30,8 +31,8 @@ def _context(opened: OpenProject) -> Iterator[RunContext]:
 
 def status_command(project: Path | None, selection: str, *, as_json: bool) -> int:
     """Print what there is and what is out of date; 0, or 1 when an ERROR check fails."""
-    opened = open_project(project)
-    assets = select(opened.graph, selection)
+    opened = open_project(project, may_be_empty=True)
+    assets = select(opened.graph, selection) if opened.graph.assets else []
     with _context(opened) as context:
         stale: dict[str, dict[str, str]] = {}
         with context.warehouse.reading() as bench:
@@ -43,6 +44,9 @@ def status_command(project: Path | None, selection: str, *, as_json: bool) -> in
     if as_json:
         sys.stdout.write(json.dumps(summary.to_json() | {"out_of_date": stale}, default=str) + "\n")
         return 1 if summary.errors else 0
+    if not opened.graph.assets:
+        sys.stdout.write(f"{nothing_declared(opened.folder)}\n")
+        return 0
     from ml_assets.cli.tables import print_status
 
     print_status(summary, stale)

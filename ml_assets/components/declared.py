@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from ml_assets.components.definitions_of import definitions_of
+from ml_assets.components.scaffolding import DeclarationScaffolder
 from ml_assets.graph.compile import compile_graph
 from ml_assets.graph.project import Declaration, Project, load_project
 from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
@@ -16,6 +17,7 @@ from ml_assets.specs.base import Described
 from ml_assets.sql_files import sql_root
 
 
+@dg.scaffold_with(DeclarationScaffolder)
 class DeclaredComponent(dg.Component):
     """A component whose attributes are exactly one spec. From Python: `RawTable(RawTableSpec(...))`."""
 

@@ -10,7 +10,7 @@ from ml_assets.warehouse.names import TableName
 
 
 def asset_key(name: TableName) -> dg.AssetKey:
-    """`raw.invoices` is the asset `raw/invoices`."""
+    """`raw.orders` is the asset `raw/orders`."""
     return dg.AssetKey([name.schema, name.table])
 
 

@@ -1,6 +1,6 @@
 """As-of views: what a statement may see of its sources at a snapshot.
 
-A feature statement is run as written, in a workbench whose `staging.purchases` is not the table but a view of the rows
+A feature statement is run as written, in a workbench whose `staging.orders` is not the table but a view of the rows
 with event time < snapshot and available time <= snapshot. The bounds are session variables, so one view serves
 every snapshot. The warehouse itself is not reachable under the statement's names.
 """

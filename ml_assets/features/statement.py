@@ -129,8 +129,8 @@ def read_statement(sql_root: Path, relative: str, *, declared_at: str) -> Statem
             got=f"there are: {', '.join(near) or 'no SQL files'}", remedy="create the file or correct `sql:`",
         )  # fmt: skip
     text = path.read_text(encoding="utf-8")
-    # As places in YAML, relative to the project; the copy inside a wheel lies in no project.
-    shown = f"{sql_root.name}/{relative}" if sql_root.name == "sql" else str(path)
+    # As places in YAML, relative to the project.
+    shown = f"{sql_root.name}/{relative}"
     statement = _parsed(path, text, shown)
     refuse_what_is_not_allowed(statement.tree, Words(shown, text, statement.tokens))
     return statement

@@ -142,5 +142,5 @@ def _refuse_undeclared_tables(tree: exp.Query, words: Words) -> None:
             raise SqlError(
                 f"{wrong!r} is not a table of the graph", place=words.place_of(table.name),
                 expected="schema.table with schema raw or staging, or the name of a CTE", got=wrong,
-                remedy="write the schema (raw.invoices), or declare the table",
+                remedy="write the schema (raw.orders), or declare the table",
             )  # fmt: skip

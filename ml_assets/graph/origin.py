@@ -62,11 +62,16 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
 _FIELD_OF_RULE = {"not_null": "nullable", "finite": "type"}
 
 
+def fields_of(code: str) -> tuple[Path, ...]:
+    """The declared fields that checks of this code judge by, the most exact first; () where none is behind it."""
+    return _FIELDS.get(code, ())
+
+
 def place_of_check(
     declaration: Declaration, asset: TableAsset, check: Check, finding: CheckFinding | None = None
 ) -> str:
     """`path:line` of the most exact part of the declaration that `check` (or its finding) is about."""
-    for path in (*_exact(asset, check, finding), *_FIELDS.get(check.code, ())):
+    for path in (*_exact(asset, check, finding), *fields_of(check.code)):
         place = declaration.place_of(*path)
         if place != declaration.place:
             return place

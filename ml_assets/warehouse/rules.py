@@ -58,7 +58,7 @@ def column_rules(columns: Mapping[str, ColumnSpec]) -> list[RowRule]:
                 ("max_length", f"length({column}) > {spec.max_length}", f"at most {spec.max_length} characters")
             )
         if spec.type == "float":
-            found.append(("finite", f"isinf({column}) or isnan({column})", "a finite number"))
+            found.append(("finite", f"not isfinite({column})", "a finite number"))
         rules += [RowRule(rule, name, bad, expected, spec.severity) for rule, bad, expected in found]
     return rules
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -12,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from ml_assets.graph.compile import tables_of
+from ml_assets.graph.project import load_project
 from ml_assets_tests.e2e.state import ROOT
 
 PACKAGE, TESTS = ROOT / "ml_assets", ROOT / "ml_assets_tests"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
 TEST_SOURCES = sorted(path for path in TESTS.rglob("*.py") if "__pycache__" not in path.parts)
 MOST_LINES, MOST_TEST_LINES, MOST_FUNCTION_LINES = 400, 600, 50
+DEMONSTRATE = ("defs/", "simulate/", "cli/demo.py")
 KNOW_DAGSTER = ("ml_assets/components/", "ml_assets/resources.py", "ml_assets/definitions.py")
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
@@ -97,6 +101,27 @@ def test_public_classes_say_what_they_guarantee(path: Path) -> None:
 @pytest.mark.parametrize("path", TEST_SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_test_file_is_not_too_long(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_TEST_LINES
+
+
+@pytest.mark.reference
+def test_no_room_of_the_library_knows_the_reference_use_case() -> None:
+    """Its tables and its own name stand in its declarations, and where it is demonstrated."""
+    declarations = load_project(PACKAGE / "defs", ROOT / "sql", ROOT).declarations
+    cases = {declaration.use_case for declaration in declarations}
+    tables = {str(name) for declaration in declarations for name in tables_of(declaration.spec)}
+    names = {name for table in tables for name in (table, table.partition(".")[2])}
+    known = re.compile(
+        "|".join(rf"\b{re.escape(name)}\b" for name in (*cases, *(n for n in names if re.search(r"[._]", n))))
+    )
+    rooms = [path for path in SOURCES if not path.relative_to(PACKAGE).as_posix().startswith(DEMONSTRATE)]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in rooms
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if known.search(line)
+    ]
+    assert len(rooms) > 150
+    assert found == []
 
 
 def test_medians_stay_small(record_property: Callable[[str, object], None]) -> None:

@@ -9,6 +9,7 @@ import pytest
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "ML_ASSETS_HOME",
+        "ML_ASSETS_PROJECT",
         "ML_ASSETS_NOW",
         "ML_ASSETS_RETRAIN",
         "GITHUB_ACTIONS",

@@ -9,7 +9,7 @@ import pytest
 from ml_assets_tests.e2e.state import batches, ml_assets, query
 from ml_assets_tests.shop import DEMO, SmallShop
 
-pytestmark = pytest.mark.xdist_group("small_shop")
+pytestmark = [pytest.mark.reference, pytest.mark.xdist_group("small_shop")]
 
 
 def test_demo_lands_a_shop_and_makes_the_whole_graph(small_shop: SmallShop) -> None:

@@ -137,7 +137,7 @@ class TestRefusals:
     def test_a_folder_without_declarations_is_no_project(self, tmp_path: Path) -> None:
         result = CliRunner().invoke(main, ["--project", str(tmp_path), "status"])
         assert result.exit_code == 2
-        assert "this is no ml_assets project" in result.stderr
+        assert "no ml_assets project is here" in result.stderr
 
     def test_broken_yaml_is_named_with_its_line(self, tiny_copy: TinyProject) -> None:
         tiny_copy.edit(

@@ -12,7 +12,7 @@ from ml_assets_tests.tiny import TinyProject
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ML_ASSETS_HOME", "ML_ASSETS_NOW", "ML_ASSETS_RETRAIN", "DAGSTER_HOME"):
+    for name in ("ML_ASSETS_HOME", "ML_ASSETS_PROJECT", "ML_ASSETS_NOW", "ML_ASSETS_RETRAIN", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
 
 

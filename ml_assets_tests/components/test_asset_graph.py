@@ -13,9 +13,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.definitions import PROJECT_ROOT, defs
+from ml_assets.definitions import defs as project_definitions
+from ml_assets_tests.e2e.state import ROOT
 
 HERE = Path(__file__).parent
+defs = project_definitions()
 SPECS = {spec.key: spec for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)}
 CHECKS = {
     key: spec
@@ -24,6 +26,7 @@ CHECKS = {
     for key, spec in ((s.key, s) for s in checks.check_specs)
 }
 GRAPH = defs.resolve_asset_graph()
+pytestmark = pytest.mark.reference
 every_asset = pytest.mark.parametrize("spec", SPECS.values(), ids=lambda spec: spec.key.to_user_string())
 
 
@@ -131,7 +134,7 @@ def test_every_sql_file_is_used() -> None:
     used = {
         Path(r.file_path) for spec in SPECS.values() for r in spec.metadata["dagster/code_references"].code_references
     }
-    assert {path for path in (PROJECT_ROOT / "sql").rglob("*.sql") if "checks" not in path.parts} <= used
+    assert {path for path in (ROOT / "sql").rglob("*.sql") if "checks" not in path.parts} <= used
 
 
 def test_every_asset_reads_assets_of_the_graph() -> None:

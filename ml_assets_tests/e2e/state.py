@@ -20,7 +20,8 @@ def ml_assets(
 ) -> subprocess.CompletedProcess[str]:
     """Run `ml-assets` in a process of its own."""
     environment = {**os.environ, "ML_ASSETS_HOME": str(home), "DO_NOT_TRACK": "1"}
-    environment.pop("ML_ASSETS_NOW", None)
+    for name in ("ML_ASSETS_NOW", "ML_ASSETS_PROJECT"):
+        environment.pop(name, None)
     if now is not None:
         environment["ML_ASSETS_NOW"] = now
     return subprocess.run(

@@ -17,6 +17,7 @@ from ml_assets.warehouse.store import Warehouse
 from ml_assets_tests.e2e.state import REAL_FILES, ROOT, batches, ml_assets, query, summary_of
 
 pytestmark = [
+    pytest.mark.reference,
     pytest.mark.skipif(not REAL_FILES.is_dir(), reason=f"the real files are not at {REAL_FILES}"),
     pytest.mark.xdist_group("real_files"),
 ]

@@ -18,7 +18,7 @@ from ml_assets_tests.e2e.state import ml_assets, query
 LAST_DAY, NOW = date(2011, 12, 9), "2011-12-10"
 SPEC = ShopSpec.ending(LAST_DAY, customers=4000, seed=11)
 
-pytestmark = pytest.mark.xdist_group("simulated_shop")
+pytestmark = [pytest.mark.reference, pytest.mark.xdist_group("simulated_shop")]
 
 
 @pytest.fixture(scope="module")

@@ -280,6 +280,7 @@ RETAIL = {
 }  # fmt: skip
 
 
+@pytest.mark.reference
 @pytest.mark.parametrize("path", sorted(str(p.relative_to(SQL_ROOT)) for p in SQL_ROOT.rglob("*.sql")))
 def test_column_lineage_of_the_reference_project_is_complete_and_quick(path: str) -> None:
     statement: Statement = read_statement(SQL_ROOT, path, declared_at="test:1")
@@ -293,6 +294,7 @@ def test_column_lineage_of_the_reference_project_is_complete_and_quick(path: str
     assert again is found
 
 
+@pytest.mark.reference
 def test_column_lineage_of_a_reference_feature_set() -> None:
     purchases, returns = TableName("staging", "purchases"), TableName("staging", "returns")
     statement = read_statement(SQL_ROOT, "retail/features/customer_purchases.sql", declared_at="test:1")

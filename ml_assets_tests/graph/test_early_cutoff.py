@@ -10,7 +10,7 @@ import pytest
 from ml_assets_tests.e2e.state import batches, query
 from ml_assets_tests.shop import SmallShop
 
-pytestmark = pytest.mark.xdist_group("small_shop")
+pytestmark = [pytest.mark.reference, pytest.mark.xdist_group("small_shop")]
 EDITED = "2011-10-26"
 
 

@@ -1,0 +1,1 @@
+"""Guides, and the reference pages with what writes them."""
