@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from ml_assets.ingest.contract import compile_contract
-from ml_assets.onboarding.column_types import BATCH, TypedColumn, TypedTable, typed_parquet, typed_text
+from ml_assets.onboarding.column_types import BATCH, BLANKS, TypedColumn, TypedTable, typed_parquet, typed_text
 from ml_assets.onboarding.naming import plain_words, warehouse_names
 from ml_assets.onboarding.personal import LEAST_SHARE, pattern_counts, personal_by_header
 from ml_assets.onboarding.reading import Loaded
@@ -21,6 +21,9 @@ from ml_assets.warehouse.names import literal, quoted
 from ml_assets.warehouse.store import Workbench
 
 FEW_VALUES = 50
+_JUDGED_TOGETHER = 20
+_LONG_BATCH = 200
+_LOOKED_AT = 2_000
 _MOST_BROKEN = 0.005
 _MOST_BROKEN_IN_ALL = 0.02
 _LONG_VALUE = 60
@@ -66,10 +69,15 @@ def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
     names = warehouse_names(loaded.headers)
     columns = _whole_numbers(bench, loaded, typed)
     contract = _contract(names, columns, typed)
-    columns, notes = _settled(bench, loaded, contract, columns)
-    contract = _contract(names, columns, typed)
     table = f"rows_{number}"
-    _fill(bench, loaded, contract, table)
+    plain = {name for name, column in zip(names, columns, strict=True) if column.plain}
+    broken = _judge(bench, loaded, contract, table, plain)
+    settled, notes = _settled(loaded, contract, columns, broken)
+    if settled != columns:
+        retyped = {name for name, old, new in zip(names, columns, settled, strict=True) if old != new}
+        columns, contract = settled, _contract(names, settled, typed)
+        _judge(bench, loaded, contract, table, plain - retyped, retyped)
+    _join(bench, contract, table)
     facts = _facts(bench, table, names, columns)
     said = [
         *loaded.notes,
@@ -165,19 +173,48 @@ def _rules(loaded: Loaded, contract: ContractSpec, names: Sequence[str]) -> list
 
 def _batches(contract: ContractSpec) -> list[list[str]]:
     names = list(contract.columns)
-    return [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
+    return [names[start : start + BATCH] for start in range(0, len(names), _JUDGED_TOGETHER)]
+
+
+def _judge(
+    bench: Workbench, loaded: Loaded, contract: ContractSpec, table: str, plain: Collection[str], among: Collection[str] = ()
+) -> dict[str, int]:
+    """Make the typed sample in parts (only those with `among`, if given); column → values that the ingest would refuse.
+
+    Parts, since the engine plans very long statements slowly. `plain` numbers need no judge: a cast is all there is to it.
+    """
+    broken: dict[str, int] = {}
+    for number, names in enumerate(_batches(contract)):
+        if among and not set(names) & set(among):
+            continue
+        judged = [name for name in names if name not in plain]
+        cast = _cast(loaded, contract, [name for name in names if name in plain])
+        if judged:
+            query = _judged(loaded, contract, judged, loaded.sample, more=f", _broken as _broken_{number}")
+        else:
+            query = f"select 0 as _broken_{number} from {loaded.sample}"
+        if cast:
+            query = f"select * from ({query}) positional join (select {cast} from {loaded.sample})"
+        bench.execute(f"create or replace table {table}_{number} as {query}")
+        rules = _rules(loaded, contract, judged) if judged else []
+        for rule, count in bench.rows(f"select _broken_{number}, count(*) from {table}_{number} where _broken_{number} > 0 group by 1"):
+            broken[rules[rule - 1]] = broken.get(rules[rule - 1], 0) + count
+    return broken
+
+
+def _cast(loaded: Loaded, contract: ContractSpec, names: Sequence[str]) -> str:
+    at = {name: f"_c{position}" for position, name in enumerate(contract.columns)}
+    spelled = ", ".join(literal(spelling) for spelling in ("", *contract.missing))
+    return ", ".join(
+        f"case when {at[name]} in ({spelled}) then null else coalesce(try_cast({at[name]} as {kind}), try_cast(trim({at[name]}, {BLANKS}) as {kind})) end as {quoted(name)}"
+        for name, kind in ((name, contract.columns[name].duckdb_type) for name in names)
+    )
 
 
 def _settled(
-    bench: Workbench, loaded: Loaded, contract: ContractSpec, columns: Sequence[TypedColumn]
+    loaded: Loaded, contract: ContractSpec, columns: Sequence[TypedColumn], broken: Mapping[str, int]
 ) -> tuple[list[TypedColumn], list[Note]]:
     """Columns as the ingest's own judgement leaves them: one that would cost more than a few rows is text."""
-    broken: dict[str, int] = {}
-    for names in _batches(contract):
-        rules = _rules(loaded, contract, names)
-        judged = _judged(loaded, contract, names, loaded.sample, more=", _broken")
-        for number, count in bench.rows(f"select _broken, count(*) from ({judged}) where _broken > 0 group by 1"):
-            broken[rules[number - 1]] = broken.get(rules[number - 1], 0) + count
     limit = loaded.sampled * _MOST_BROKEN
     costly = {name for name, count in broken.items() if count > limit}
     if sum(broken.values()) > loaded.sampled * _MOST_BROKEN_IN_ALL:
@@ -190,33 +227,20 @@ def _settled(
             column = TypedColumn(column.header, "string")
         elif name in broken and not column.misfits:
             said = f"{broken[name]:,} of {loaded.sampled:,} values are no {column.type}"
-            notes.append(
-                Note(
-                    column.header,
-                    said,
-                    "so few are taken for faults: their rows will stand in the quarantine",
-                    doubt=True,
-                )
-            )
+            notes.append(Note(column.header, said, "so few are taken for faults: their rows will stand in the quarantine", doubt=True))
         settled.append(column)
     return settled, notes
 
 
-def _fill(bench: Workbench, loaded: Loaded, contract: ContractSpec, table: str) -> None:
-    """The typed sample. Wide tables are made in parts, since the engine plans very long statements slowly."""
-    parts = []
-    for number, names in enumerate(_batches(contract)):
-        part = f"{table}_{number}"
-        more = f", _broken as _broken_{number}"
-        bench.execute(f"create table {part} as {_judged(loaded, contract, names, loaded.sample, more=more)}")
-        parts.append(part)
-    good = " and ".join(f"_broken_{number} = 0" for number in range(len(parts)))
-    unneeded = ", ".join(f"_broken_{number}" for number in range(len(parts)))
-    bench.execute(
-        f"create table {table} as select * exclude ({unneeded}) from {' positional join '.join(parts)} where {good}"
-    )
-    for part in parts:
-        bench.execute(f"drop table {part}")
+def _join(bench: Workbench, contract: ContractSpec, table: str) -> None:
+    """One table of the parts' good rows."""
+    numbers = range(len(_batches(contract)))
+    good = " and ".join(f"_broken_{number} = 0" for number in numbers)
+    unneeded = ", ".join(f"_broken_{number}" for number in numbers)
+    parts = " positional join ".join(f"{table}_{number}" for number in numbers)
+    bench.execute(f"create table {table} as select * exclude ({unneeded}) from {parts} where {good}")
+    for number in numbers:
+        bench.execute(f"drop table {table}_{number}")
 
 
 def _facts(bench: Workbench, table: str, names: Sequence[str], columns: Sequence[TypedColumn]) -> list[ColumnFacts]:
@@ -300,18 +324,18 @@ def _with_personal(bench: Workbench, table: str, facts: Sequence[ColumnFacts]) -
     """Say of whom a column speaks, by its header or by what nearly all its values look like."""
     texts = [fact for fact in facts if fact.type == "string" and fact.distinct > 2 and not fact.free_text]
     seen: dict[str, str] = {}
-    sampled = f"(select * from {table} using sample reservoir(2000 rows) repeatable (7))"
-    for start in range(0, len(texts), BATCH):
-        batch = texts[start : start + BATCH]
-        kinds = [(fact, kind, sql) for fact in batch for kind, sql in pattern_counts(quoted(fact.name)).items()]
-        row = bench.rows(
-            "select "
-            + ", ".join(f"count(*) filter ({sql}) / nullif(count({quoted(fact.name)}), 0)" for fact, _, sql in kinds)
-            + f" from {sampled}"
-        )[0]
-        for (fact, kind, _), share in zip(kinds, row, strict=True):
-            if share is not None and share >= LEAST_SHARE:
-                seen.setdefault(fact.name, kind)
+    for start in range(0, len(texts), _LONG_BATCH):
+        batch = texts[start : start + _LONG_BATCH]
+        below = (
+            f"select unnest([{', '.join(map(str, range(len(batch))))}]) as c, unnest([{', '.join(quoted(fact.name) for fact in batch)}]) as v "
+            f"from (select * from {table} using sample reservoir({_LOOKED_AT} rows) repeatable (7))"
+        )
+        kinds = pattern_counts("v")
+        shares = ", ".join(f"count(*) filter ({sql}) / count(*)" for sql in kinds.values())
+        for number, *found_shares in bench.rows(f"select c, {shares} from ({below}) where v is not null group by 1"):
+            for kind, share in zip(kinds, found_shares, strict=True):
+                if share >= LEAST_SHARE:
+                    seen.setdefault(batch[number].name, kind)
     found = []
     for fact in facts:
         by_header = personal_by_header(fact.header) if not _speaks_of_something_else(fact) else ""
