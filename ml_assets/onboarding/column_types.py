@@ -201,10 +201,11 @@ def _counted(bench: Workbench, loaded: Loaded) -> list[_Counts]:
         below = f"select unnest([{numbers}]) as c, unnest([{values}]) as v from {loaded.sample}"
         trimmed = f"select c, trim(v, {BLANKS}) as t from ({below})"
         rows = bench.rows(
-            f"select c, code, count(*), list(distinct t) filter (code = 'm') from (select c, t, {_code_sql('t')} as code from ({trimmed})) "
-            "where code is not null group by 1, 2"
+            f"select c, code, count(*), list(distinct t) filter (code = 'm') from (select c, t, {_code_sql('t')} as code from ({trimmed})) group by 1, 2"
         )
         for number, code, count, spellings in rows:
+            if code is None:
+                continue
             found[number].codes[code] = count
             if spellings:
                 found[number].perhaps = sorted(spelling for spelling in spellings if spelling not in _ALWAYS_MISSING)

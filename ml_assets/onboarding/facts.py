@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from ml_assets.ingest.contract import compile_contract
-from ml_assets.onboarding.column_types import BATCH, BLANKS, TypedColumn, TypedTable, typed_parquet, typed_text
+from ml_assets.onboarding.column_types import BATCH, TypedColumn, TypedTable, typed_parquet, typed_text
 from ml_assets.onboarding.naming import plain_words, warehouse_names
 from ml_assets.onboarding.personal import LEAST_SHARE, pattern_counts, personal_by_header
-from ml_assets.onboarding.reading import Loaded
+from ml_assets.onboarding.reading import Loaded, stored, written
 from ml_assets.onboarding.understanding import ColumnFacts, Note, TableFacts, Value
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
 from ml_assets.specs.tables import CsvFormat
@@ -22,13 +22,40 @@ from ml_assets.warehouse.store import Workbench
 
 FEW_VALUES = 50
 _JUDGED_TOGETHER = 20
+_CAST_TOGETHER = 100
 _LONG_BATCH = 200
 _LOOKED_AT = 2_000
 _MOST_BROKEN = 0.005
 _MOST_BROKEN_IN_ALL = 0.02
 _LONG_VALUE = 60
 ID_WORDS = frozenset(
-    "id ids nr no num number key index idx uuid guid code row pk rowid hash ref reference token account ean isbn nummer kennung sku".split()
+    [
+        "id",
+        "ids",
+        "nr",
+        "no",
+        "num",
+        "number",
+        "key",
+        "index",
+        "idx",
+        "uuid",
+        "guid",
+        "code",
+        "row",
+        "pk",
+        "rowid",
+        "hash",
+        "ref",
+        "reference",
+        "token",
+        "account",
+        "ean",
+        "isbn",
+        "nummer",
+        "kennung",
+        "sku",
+    ]
 )
 _UNITS = {
     "eur": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF", "kg": "kg", "km": "km", "cm": "cm", "mm": "mm", "pct": "percent", "percent": "percent",
@@ -39,7 +66,7 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Examined:
-    """A table with its typed sample: `rows` is a table of the engine with warehouse names and good rows only."""
+    """A table with its typed sample: `rows` is SQL: good rows under warehouse names."""
 
     loaded: Loaded
     facts: TableFacts
@@ -76,8 +103,8 @@ def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
     if settled != columns:
         retyped = {name for name, old, new in zip(names, columns, settled, strict=True) if old != new}
         columns, contract = settled, _contract(names, settled, typed)
-        _judge(bench, loaded, contract, table, plain - retyped, retyped)
-    _join(bench, contract, table)
+        _judge(bench, loaded, contract, table, plain, retyped)
+    table = _join(bench, contract, table, plain)
     facts = _facts(bench, table, names, columns)
     said = [
         *loaded.notes,
@@ -171,43 +198,52 @@ def _rules(loaded: Loaded, contract: ContractSpec, names: Sequence[str]) -> list
     return [rule.column for rule in compile_contract(part, loaded.format, list(names), natives).rules]
 
 
-def _batches(contract: ContractSpec) -> list[list[str]]:
-    names = list(contract.columns)
-    return [names[start : start + BATCH] for start in range(0, len(names), _JUDGED_TOGETHER)]
+def _batches(contract: ContractSpec, plain: Collection[str]) -> list[list[str]]:
+    judged = [name for name in contract.columns if name not in plain]
+    cast = [name for name in contract.columns if name in plain]
+    return [
+        names[start : start + size]
+        for names, size in ((judged, _JUDGED_TOGETHER), (cast, _CAST_TOGETHER))
+        for start in range(0, len(names), size)
+    ]
 
 
 def _judge(
-    bench: Workbench, loaded: Loaded, contract: ContractSpec, table: str, plain: Collection[str], among: Collection[str] = ()
+    bench: Workbench,
+    loaded: Loaded,
+    contract: ContractSpec,
+    table: str,
+    plain: Collection[str],
+    among: Collection[str] = (),
 ) -> dict[str, int]:
     """Make the typed sample in parts (only those with `among`, if given); column → values that the ingest would refuse.
 
     Parts, since the engine plans very long statements slowly. `plain` numbers need no judge: a cast is all there is to it.
     """
     broken: dict[str, int] = {}
-    for number, names in enumerate(_batches(contract)):
+    for number, names in enumerate(_batches(contract, plain)):
         if among and not set(names) & set(among):
             continue
-        judged = [name for name in names if name not in plain]
-        cast = _cast(loaded, contract, [name for name in names if name in plain])
-        if judged:
-            query = _judged(loaded, contract, judged, loaded.sample, more=f", _broken as _broken_{number}")
-        else:
-            query = f"select 0 as _broken_{number} from {loaded.sample}"
-        if cast:
-            query = f"select * from ({query}) positional join (select {cast} from {loaded.sample})"
-        bench.execute(f"create or replace table {table}_{number} as {query}")
-        rules = _rules(loaded, contract, judged) if judged else []
-        for rule, count in bench.rows(f"select _broken_{number}, count(*) from {table}_{number} where _broken_{number} > 0 group by 1"):
+        part = bench.folder / f"{table}_{number}.parquet"
+        if names[0] in plain:
+            written(bench, f"select {_cast(contract, names)}, 0 as _broken_{number} from {loaded.sample}", part)
+            continue
+        written(bench, _judged(loaded, contract, names, loaded.sample, more=f", _broken as _broken_{number}"), part)
+        rules = _rules(loaded, contract, names)
+        counted = f"select _broken_{number}, count(*) from {stored(part)} where _broken_{number} > 0 group by 1"
+        for rule, count in bench.rows(counted):
             broken[rules[rule - 1]] = broken.get(rules[rule - 1], 0) + count
     return broken
 
 
-def _cast(loaded: Loaded, contract: ContractSpec, names: Sequence[str]) -> str:
+def _cast(contract: ContractSpec, names: Sequence[str]) -> str:
+    """SQL: plain numbers of the sample as values."""
     at = {name: f"_c{position}" for position, name in enumerate(contract.columns)}
-    spelled = ", ".join(literal(spelling) for spelling in ("", *contract.missing))
     return ", ".join(
-        f"case when {at[name]} in ({spelled}) then null else coalesce(try_cast({at[name]} as {kind}), try_cast(trim({at[name]}, {BLANKS}) as {kind})) end as {quoted(name)}"
-        for name, kind in ((name, contract.columns[name].duckdb_type) for name in names)
+        f"nullif(try_cast({at[name]} as double), 'nan'::double) as {quoted(name)}"
+        if contract.columns[name].type == "float"
+        else f"try_cast({at[name]} as bigint) as {quoted(name)}"
+        for name in names
     )
 
 
@@ -227,20 +263,27 @@ def _settled(
             column = TypedColumn(column.header, "string")
         elif name in broken and not column.misfits:
             said = f"{broken[name]:,} of {loaded.sampled:,} values are no {column.type}"
-            notes.append(Note(column.header, said, "so few are taken for faults: their rows will stand in the quarantine", doubt=True))
+            notes.append(
+                Note(
+                    column.header,
+                    said,
+                    "so few are taken for faults: their rows will stand in the quarantine",
+                    doubt=True,
+                )
+            )
         settled.append(column)
     return settled, notes
 
 
-def _join(bench: Workbench, contract: ContractSpec, table: str) -> None:
-    """One table of the parts' good rows."""
-    numbers = range(len(_batches(contract)))
+def _join(bench: Workbench, contract: ContractSpec, table: str, plain: Collection[str]) -> str:
+    """SQL: one table of the parts' good rows, columns in the contract's order."""
+    numbers = range(len(_batches(contract, plain)))
+    parts = [stored(bench.folder / f"{table}_{number}.parquet") for number in numbers]
     good = " and ".join(f"_broken_{number} = 0" for number in numbers)
-    unneeded = ", ".join(f"_broken_{number}" for number in numbers)
-    parts = " positional join ".join(f"{table}_{number}" for number in numbers)
-    bench.execute(f"create table {table} as select * exclude ({unneeded}) from {parts} where {good}")
-    for number in numbers:
-        bench.execute(f"drop table {table}_{number}")
+    listed = ", ".join(quoted(name) for name in contract.columns)
+    whole = bench.folder / f"{table}.parquet"
+    written(bench, f"select {listed} from {' positional join '.join(parts)} where {good}", whole)
+    return stored(whole)
 
 
 def _facts(bench: Workbench, table: str, names: Sequence[str], columns: Sequence[TypedColumn]) -> list[ColumnFacts]:
@@ -346,8 +389,10 @@ def _with_personal(bench: Workbench, table: str, facts: Sequence[ColumnFacts]) -
             if by_header
             else ""
         )
-        hidden = {"low": None, "high": None} if said and fact.type == "integer" else {}
-        found.append(replace(fact, personal=said, **hidden) if said else fact)
+        if said:
+            number = fact.type == "integer"
+            fact = replace(fact, personal=said, low=None if number else fact.low, high=None if number else fact.high)
+        found.append(fact)
     return found
 
 

@@ -66,7 +66,7 @@ def _format_of(bench: Workbench, table: str, column: str, *, day_first: bool) ->
         f"(select distinct trim({column}, ' \t\u00a0') as v from {table} where {column} is not null) qualify n <= {_EXAMPLES}"
     )
     total = int(bench.value("select count(*) from tried"))
-    shares = {}
+    shares: dict[str, float] = {}
     for start in range(0, len(FORMATS), 40):
         batch = FORMATS[start : start + 40]
         counted = bench.rows(
@@ -125,6 +125,6 @@ def _in_order(bench: Workbench, table: str, column: str, written: str) -> bool:
     """Whether rows of the sample stand in order of time."""
     moment = valid_moment(f"trim({column}, ' \t\u00a0')", written)
     backwards = bench.value(
-        f"select count(*) from (select {moment} as m, lag({moment}) over (order by rowid) as before from {table} where {column} is not null) where m < before"
+        f"select count(*) from (select {moment} as m, lag({moment}) over (order by n) as before from (select *, row_number() over () as n from (select {column} from {table})) where {column} is not null) where m < before"
     )
-    return backwards == 0
+    return bool(backwards == 0)

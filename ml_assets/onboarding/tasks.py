@@ -78,7 +78,7 @@ def task_of(
 ) -> TaskFacts:
     """The task that the target's values suggest, or the wished one; refuses a target from which nothing can be learnt."""
     column = table.facts.column(target)
-    _check_learnable(table, column)
+    _check_learnable(column)
     counts = _value_counts(bench, table, column) if column.distinct <= max(_MOST_CLASSES, 2) else []
     if wished == "ranking" or (wished is None and query is not None):
         return _ranking(column, query)
@@ -113,7 +113,7 @@ def _unfit(column: ColumnFacts, expected: str, got: str, remedy: str) -> Underst
     return UnderstandingError(f"column {column.header} cannot be the target", expected=expected, got=got, remedy=remedy)
 
 
-def _check_learnable(table: Examined, column: ColumnFacts) -> None:
+def _check_learnable(column: ColumnFacts) -> None:
     present = column.rows - column.missing
     if present == 0:
         raise _unfit(
@@ -262,7 +262,7 @@ def _ranking(column: ColumnFacts, query: str | None) -> TaskFacts:
     grades = (
         column.type in ("integer", "boolean")
         and isinstance(column.low or 0, int)
-        and (column.type == "boolean" or 0 <= float(column.low or 0) and float(column.high or 0) <= _MOST_GRADE)
+        and (column.type == "boolean" or (float(column.low or 0) >= 0 and float(column.high or 0) <= _MOST_GRADE))
     )
     if not grades:
         raise _unfit(
