@@ -11,6 +11,7 @@ from typing import Any
 
 from ml_assets.ingest.contract import compile_contract
 from ml_assets.onboarding.column_types import BATCH, TypedColumn, TypedTable, typed_parquet, typed_text
+from ml_assets.onboarding.headers import header_notes, nested_notes
 from ml_assets.onboarding.naming import plain_words, warehouse_names
 from ml_assets.onboarding.personal import LEAST_SHARE, pattern_counts, personal_by_header
 from ml_assets.onboarding.reading import Loaded, stored, written
@@ -25,6 +26,7 @@ _JUDGED_TOGETHER = 20
 _CAST_TOGETHER = 100
 _LONG_BATCH = 200
 _LOOKED_AT = 2_000
+_SENTINELS = (-99, -999, -9999, -99999, -999999)
 _MOST_BROKEN = 0.005
 _MOST_BROKEN_IN_ALL = 0.02
 _LONG_VALUE = 60
@@ -87,9 +89,17 @@ class Examined:
             return f"select {', '.join(quoted(name) for name in names)} from {self.rows}"
         return _judged(self.loaded, self.contract, names, f"({self.loaded.everything})", "_broken = 0")
 
+    def raw(self, names: Sequence[str]) -> str:
+        """SQL: some columns of all rows of the files as they stand there, which is quick to scan."""
+        at = {name: position for position, name in enumerate(self.contract.columns)}
+        return (
+            f"select {', '.join(f'_c{at[name]} as {quoted(name)}' for name in names)} from ({self.loaded.everything})"
+        )
+
 
 def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
     """Types and facts of a table's columns. What is declared from it is what the ingest loads, since it judges here too."""
+    first = [*header_notes(bench, loaded), *nested_notes(bench, loaded)]
     typed = typed_parquet(bench, loaded) if loaded.natives else typed_text(bench, loaded)
     if isinstance(loaded.format, CsvFormat):
         loaded = replace(loaded, format=loaded.format.model_copy(update={"decimal": typed.decimal}))
@@ -105,18 +115,20 @@ def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
         columns, contract = settled, _contract(names, settled, typed)
         _judge(bench, loaded, contract, table, plain, retyped)
     table = _join(bench, contract, table, plain)
-    facts = _facts(bench, table, names, columns)
+    facts, sentinels = _facts(bench, table, names, columns)
     said = [
         *loaded.notes,
+        *first,
         *typed.notes,
         *_renamed(loaded.name, facts),
         *(note for column in columns for note in column.notes),
         *notes,
+        *sentinels,
     ]
     return Examined(
         loaded,
         TableFacts(
-            loaded.name, loaded.files, loaded.format, tuple(facts), loaded.rows, loaded.counted, typed.missing, discarded=loaded.discarded
+            loaded.name, loaded.files, loaded.format, tuple(facts), loaded.rows, loaded.counted, typed.missing, discarded=loaded.discarded, sampled=not loaded.complete,
         ),
         table, contract, (*_sizes(loaded), *said),
     )  # fmt: skip
@@ -286,9 +298,12 @@ def _join(bench: Workbench, contract: ContractSpec, table: str, plain: Collectio
     return stored(whole)
 
 
-def _facts(bench: Workbench, table: str, names: Sequence[str], columns: Sequence[TypedColumn]) -> list[ColumnFacts]:
+def _facts(
+    bench: Workbench, table: str, names: Sequence[str], columns: Sequence[TypedColumn]
+) -> tuple[list[ColumnFacts], list[Note]]:
     rows = int(bench.value(f"select count(*) from {table}"))
     found: list[ColumnFacts] = []
+    sentinels: list[Note] = []
     pairs = list(zip(names, columns, strict=True))
     for start in range(0, len(pairs), BATCH):
         batch = pairs[start : start + BATCH]
@@ -298,10 +313,22 @@ def _facts(bench: Workbench, table: str, names: Sequence[str], columns: Sequence
             + f" from {table}"
         )[0]
         found += [_column_facts(name, column, rows, measured, number) for number, (name, column) in enumerate(batch)]
+        sentinels += [note for number, (_, column) in enumerate(batch) for note in _sentinel(column, measured, number)]
     found = _with_personal(bench, table, found)
     values = _few_values(bench, table, found)
     examples = _examples(bench, table, found)
-    return [replace(fact, values=values.get(fact.name, ()), examples=examples.get(fact.name, ())) for fact in found]
+    told = [replace(fact, values=values.get(fact.name, ()), examples=examples.get(fact.name, ())) for fact in found]
+    return told, sentinels
+
+
+def _sentinel(column: TypedColumn, measured: Mapping[str, Any], number: int) -> list[Note]:
+    """A number such as -999 among numbers that are never negative probably stands for a missing value."""
+    count, next_low = measured.get(f"m{number}"), measured.get(f"b{number}")
+    if not count or next_low is None or next_low < 0:
+        return []
+    low = measured[f"a{number}"]
+    why = f"it stands {count:,} times, and no other value is negative: write such values as nothing, if so"
+    return [Note(column.header, f"{low:g} may stand for a missing value", why, doubt=True)]
 
 
 def _measures(name: str, column: TypedColumn, number: int) -> str:
@@ -314,6 +341,8 @@ def _measures(name: str, column: TypedColumn, number: int) -> str:
         if column.type == "string"
         else ""
     )
+    if column.type in ("integer", "float"):
+        shape = f", count(*) filter ({sql} in {_SENTINELS}) as m{number}, min({sql}) filter ({sql} not in {_SENTINELS}) as b{number}"
     return (
         f"count({sql}) as n{number}, count(distinct {sql}) as d{number}, {low} as a{number}, {high} as z{number}{shape}"
     )

@@ -164,7 +164,7 @@ def _is_unique(bench: Workbench, table: Examined, names: Sequence[str]) -> bool:
         return False
     if table.loaded.complete:
         return True
-    return not bench.rows(repeated.format(f"({table.narrowed(names)})"))
+    return not bench.rows(repeated.format(f"({table.raw(names)})"))
 
 
 def event_time_of(table: Examined, not_time: Sequence[str]) -> tuple[str | None, list[Note]]:

@@ -153,7 +153,7 @@ def _load_text(bench: Workbench, survey: Survey, number: int) -> Loaded:
     complete, irregular_rows = _fill_irregular(filling, survey, most)
     sampled = filling.rows
     complete = complete and whole
-    rows = survey.records + irregular_rows - (filling.unreadable if complete else 0)
+    rows = survey.records + irregular_rows
     notes = [*survey.notes, *_reading_notes(survey, filling, sampled)]
     discarded = tuple(header for header in headers if not header)
     if discarded:
