@@ -223,9 +223,7 @@ def _decimal_of(loaded: Loaded, counts: Sequence[_Counts]) -> tuple[Literal[".",
         commas = [count for count in counts if count.of("a") and count.mostly("ia") and not points]
     if len(commas) <= len(points):
         return ".", _of_other_mark(loaded.name, commas, "comma")
-    note = Note(
-        loaded.name, "decimal comma", f"{commas[0].header} and {len(commas) - 1} other columns can be read so only"
-    )
+    note = Note(loaded.name, "decimal comma", f"{', '.join(comma.header for comma in commas[:5])} can be read so only")
     return ",", [note, *_of_other_mark(loaded.name, points, "point")]
 
 
@@ -255,7 +253,9 @@ def _moments(
         )
 
     columns = [raw for raw, count in zip(loaded.raws, counts, strict=True) if seems(count)]
-    return formats_of(bench, loaded.sample, columns, day_first=day_first)
+    return formats_of(
+        bench, loaded.sample, columns, ("", *MISSING, *_ALWAYS_MISSING, *_PERHAPS_MISSING), day_first=day_first
+    )
 
 
 def _typed(count: _Counts, decimal: Literal[".", ","], moment: MomentFormat | None) -> TypedColumn:

@@ -55,15 +55,19 @@ def valid_moment(text: str, written: str) -> str:
     return f"case when try_strptime({text}, {literal(written)}) between timestamp '1000-01-01' and timestamp '2300-01-01' then try_strptime({text}, {literal(written)}) end"
 
 
-def formats_of(bench: Workbench, table: str, columns: Sequence[str], *, day_first: bool) -> dict[str, MomentFormat]:
-    """Column → its format, tried on distinct values and then on all of the sample. `day_first` decides where nothing else does."""
-    return {column: _format_of(bench, table, column, day_first=day_first) for column in columns}
+def formats_of(
+    bench: Workbench, table: str, columns: Sequence[str], missing: Sequence[str], *, day_first: bool
+) -> dict[str, MomentFormat]:
+    """Column → its format, tried on its distinct values. `day_first` decides where nothing else does."""
+    return {column: _format_of(bench, table, column, missing, day_first=day_first) for column in columns}
 
 
-def _format_of(bench: Workbench, table: str, column: str, *, day_first: bool) -> MomentFormat:
+def _format_of(bench: Workbench, table: str, column: str, missing: Sequence[str], *, day_first: bool) -> MomentFormat:
+    text = f"trim({column}, ' \t\u00a0')"
+    absent = ", ".join(literal(spelling) for spelling in missing)
     bench.execute(
         f"create or replace temp table tried as select v, row_number() over (order by hash(v)) as n from "
-        f"(select distinct trim({column}, ' \t\u00a0') as v from {table} where {column} is not null) qualify n <= {_EXAMPLES}"
+        f"(select distinct {text} as v from {table} where {text} not in ({absent})) qualify n <= {_EXAMPLES}"
     )
     total = int(bench.value("select count(*) from tried"))
     shares: dict[str, float] = {}
@@ -73,7 +77,7 @@ def _format_of(bench: Workbench, table: str, column: str, *, day_first: bool) ->
             "select " + ", ".join(f"count({valid_moment('v', written)})" for written in batch) + " from tried"
         )[0]
         shares |= {written: count / total for written, count in zip(batch, counted, strict=True) if count}
-    if not shares:
+    if not total or not shares:
         return MomentFormat(None)
     best = max(shares.values())
     fitting = [written for written, share in shares.items() if share >= max(_LEAST, best) - 1e-9]

@@ -35,6 +35,8 @@ from ml_assets.warehouse.store import EngineSettings, Warehouse, Workbench
 MOST_ROWS = 200_000
 _MOST_CELLS = 20_000_000
 _LEAST_ROWS = 5_000
+# A table of so few values is looked at whole, however many rows they make.
+_WHOLE_CELLS = 5_000_000
 _MOST_KEYS = 5_000
 # Small groups of rows, so that both cores have something to do with a small table.
 _ROW_GROUP = 10_240
@@ -148,7 +150,7 @@ def _load_text(bench: Workbench, survey: Survey, number: int) -> Loaded:
     named = tuple(header for header in headers if header)
     filling = _Filling(bench, f"sample_{number}", named)
     most = most_rows(len(named))
-    whole = survey.records <= most
+    whole = survey.records <= max(most, _WHOLE_CELLS // len(named))
     _fill_regular(filling, survey, most, whole=whole)
     complete, irregular_rows = _fill_irregular(filling, survey, most)
     sampled = filling.rows

@@ -222,7 +222,7 @@ def _positive(column: ColumnFacts, counts: Sequence[tuple[Value, int]], wished: 
         )  # fmt: skip
     known = [value for value in values if str(value).strip().casefold() in _YES]
     others = [value for value in values if str(value).strip().casefold() in _NO]
-    if len(known) == 1 and (others or len(values) == 2) and known[0] not in others:
+    if len(known) == 1 and (others or len(str(known[0])) > 1):
         return known[0], "as its meaning says"
     rarer = min(counts, key=lambda pair: (pair[1], -values.index(pair[0])))
     return rarer[0], f"being the rarer ({rarer[1]:,} of {sum(count for _, count in counts):,})"
