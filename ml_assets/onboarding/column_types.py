@@ -18,6 +18,7 @@ from ml_assets.warehouse.names import literal
 from ml_assets.warehouse.store import Workbench
 
 BATCH = 50
+_LONG_BATCH = 200
 BLANKS = "' \t\u00a0'"
 MISSING: tuple[str, ...] = ContractSpec.model_fields["missing"].default
 # Spellings that are missing wherever they stand, and such as are only where a number or a date should be.
@@ -29,37 +30,43 @@ _PERHAPS_MISSING = (
 # A column is of a type if at most this share of its values is not; such values' rows are put into the quarantine.
 _MOST_MISFITS = 0.005
 _LONG_ID = 15
+_FLOAT = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+# Long text is no number and no date, whatever it begins with.
+_LONG_TEXT = 60
 _DAY_WORDS = {"date", "day", "datum", "tag", "fecha", "data", "jour", "dt", "ymd", "yyyymmdd"}
 
-# Code of a value → the pattern it matches in full; the first that matches counts.
+# Code of a value that the engine does not take for a number → the pattern it matches in full; the first one counts.
+# Numbers are i (whole), z (leading zeros), l (long), w (1.0), g (1.234), f (other); missing ones m; true and false b; the rest s.
 _CODES = (
-    ("z", r"[+-]?0[0-9]+"),
-    ("l", rf"[+-]?[0-9]{{{_LONG_ID + 1},}}"),
-    ("i", r"[+-]?[0-9]+"),
-    ("w", r"[+-]?[0-9]+\.0*"),
-    ("g", r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}"),
-    ("f", r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
     ("a", r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"),
     ("k", r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?"),
     ("c", r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)?,[0-9]+([eE][+-]?[0-9]+)?|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}"),
     ("d", r"[0-9]{4}([-/])[0-9]{1,2}[-/][0-9]{1,2}"),
-    ("t", r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(( ?(Z|UTC))|[+-](0[0-9]|1[0-8])(:[0-5][0-9])?)?"),
-    ("b", r"(?i:true|false)"),
-    ("D", r"([A-Za-z]{2,9},? )?([0-9]{1,4}[./ -]{1,2}([0-9]{1,2}|[A-Za-z]{3,9})[./ -]{1,2}[0-9]{2,4}|[A-Za-z]{3,9} [0-9]{1,2},? [0-9]{4})([T, -]{1,2}[0-9].*)?"),
+    (
+        "t",
+        r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(( ?(Z|UTC))|[+-](0[0-9]|1[0-8])(:[0-5][0-9])?)?",
+    ),
+    (
+        "D",
+        r"([A-Za-z]{2,9},? )?([0-9]{1,4}[./ -]{1,2}([0-9]{1,2}|[A-Za-z]{3,9})[./ -]{1,2}[0-9]{2,4}|[A-Za-z]{3,9} [0-9]{1,2},? [0-9]{4})([T, -]{1,2}[0-9].*)?",
+    ),
     ("p", r"[$€£¥]? ?[+-]?[0-9][0-9.,' ]* ?(%|€|\$|£|EUR|USD|GBP|CHF)?"),
-)  # fmt: skip
+)
 _NUMBER_CODES = {".": "iwgfz", ",": "igcaz"}
 
 
 @dataclass(frozen=True)
 class TypedColumn:
-    """Type of one column. `misfits` values of the sample are not of it. `whole`: numbers, all without a fraction."""
+    """Type of one column. `misfits` values of the sample are not of it. `whole`: numbers, all without a fraction. `plain`: each
+    value is a number as SQL itself writes them, or missing.
+    """
 
     header: str
     type: ColumnType
     format: str | None = None
     misfits: int = 0
     whole: bool = False
+    plain: bool = False
     notes: tuple[Note, ...] = ()
 
 
@@ -164,36 +171,45 @@ def _native(header: str, native: str) -> TypedColumn:
     return TypedColumn(header, "string", notes=notes)
 
 
-def _code_sql(raw: str) -> str:
-    text = f"trim({raw}, {BLANKS})"
+def _code_sql(text: str) -> str:
+    """SQL: the code of a trimmed value. Most are settled by what the engine does quickest: casts before expressions."""
     missing = ", ".join(literal(spelling) for spelling in ("", *MISSING))
     vague = ", ".join(literal(spelling) for spelling in (*_ALWAYS_MISSING, *_PERHAPS_MISSING))
-    branches = " ".join(f"when regexp_full_match({text}, {literal(pattern)}) then '{code}'" for code, pattern in _CODES)
-    # Long text is no number and no date, whatever it begins with.
-    return f"case when {raw} is null or {text} in ({missing}) then null when length({raw}) > 60 then 's' when {text} in ({vague}) then 'm' {branches} else 's' end"
+    branches = " ".join(f"when {_full(text, pattern)} then '{code}'" for code, pattern in _CODES)
+    whole = f"case when {_full(text, '[+-]?0[0-9]+')} then 'z' when {_full(text, f'[+-]?[0-9]{{{_LONG_ID + 1},}}')} then 'l' else 'i' end"
+    broken = f"case when {_full(text, r'[+-]?[0-9]+[.]0*')} then 'w' when {_full(text, '[+-]?[1-9][0-9]{0,2}[.][0-9]{3}')} then 'g' when {_full(text, _FLOAT)} then 'f' else 's' end"
+    number = f"case when {_full(text, '[+-]?[0-9]+')} then {whole} else {broken} end"
+    return (
+        f"case when {text} is null then null when try_cast({text} as double) is not null and {text}[-1] <= '9' then {number} "
+        f"when {text} in ({missing}) then null when length({text}) > {_LONG_TEXT} then 's' when {text} in ({vague}) then 'm' "
+        f"when not regexp_matches({text}, '[0-9]') then case when lower({text}) in ('true', 'false') then 'b' else 's' end "
+        f"{branches} else 's' end"
+    )
+
+
+def _full(text: str, pattern: str) -> str:
+    return f"regexp_full_match({text}, {literal(pattern)})"
 
 
 def _counted(bench: Workbench, loaded: Loaded) -> list[_Counts]:
-    found: list[_Counts] = []
-    for start in range(0, len(loaded.headers), BATCH):
-        raws = [
-            (raw, f"cast({raw} as varchar)" if loaded.natives else raw) for raw in loaded.raws[start : start + BATCH]
-        ]
-        coded = ", ".join(f"{_code_sql(text)} as k{raw}" for raw, text in raws)
-        histograms = ", ".join(f"histogram(k{raw})" for raw, _ in raws)
-        vague = ", ".join(f"list(distinct trim({text}, {BLANKS})) filter (k{raw} = 'm')" for raw, text in raws)
-        row = bench.rows(f"select {histograms}, {vague} from (select *, {coded} from {loaded.sample})")[0]
-        for position, (histogram, spellings) in enumerate(zip(row[: len(raws)], row[len(raws) :], strict=True)):
-            header = loaded.headers[start + position]
-            known = sorted(spellings or ())
-            found.append(
-                _Counts(
-                    header,
-                    histogram or {},
-                    [s for s in known if s not in _ALWAYS_MISSING],
-                    [s for s in known if s in _ALWAYS_MISSING],
-                )
-            )
+    """Values of all columns below each other, so that each pattern is compiled once and not for every column."""
+    found = [_Counts(header, {}) for header in loaded.headers]
+    for start in range(0, len(loaded.headers), _LONG_BATCH):
+        raws = loaded.raws[start : start + _LONG_BATCH]
+        values = ", ".join(f"cast({raw} as varchar)" for raw in raws)
+        numbers = ", ".join(str(start + position) for position in range(len(raws)))
+        below = f"select unnest([{numbers}]) as c, unnest([{values}]) as v from {loaded.sample}"
+        trimmed = f"select c, trim(v, {BLANKS}) as t from ({below})"
+        rows = bench.rows(
+            f"select c, code, count(*), list(distinct t) filter (code = 'm') from (select c, t, {_code_sql('t')} as code from ({trimmed})) group by 1, 2"
+        )
+        for number, code, count, spellings in rows:
+            if code is None:
+                continue
+            found[number].codes[code] = count
+            if spellings:
+                found[number].perhaps = sorted(spelling for spelling in spellings if spelling not in _ALWAYS_MISSING)
+                found[number].always = sorted(spelling for spelling in spellings if spelling in _ALWAYS_MISSING)
     return found
 
 
@@ -207,9 +223,7 @@ def _decimal_of(loaded: Loaded, counts: Sequence[_Counts]) -> tuple[Literal[".",
         commas = [count for count in counts if count.of("a") and count.mostly("ia") and not points]
     if len(commas) <= len(points):
         return ".", _of_other_mark(loaded.name, commas, "comma")
-    note = Note(
-        loaded.name, "decimal comma", f"{commas[0].header} and {len(commas) - 1} other columns can be read so only"
-    )
+    note = Note(loaded.name, "decimal comma", f"{', '.join(comma.header for comma in commas[:5])} can be read so only")
     return ",", [note, *_of_other_mark(loaded.name, points, "point")]
 
 
@@ -239,7 +253,9 @@ def _moments(
         )
 
     columns = [raw for raw, count in zip(loaded.raws, counts, strict=True) if seems(count)]
-    return formats_of(bench, loaded.sample, columns, day_first=day_first)
+    return formats_of(
+        bench, loaded.sample, columns, ("", *MISSING, *_ALWAYS_MISSING, *_PERHAPS_MISSING), day_first=day_first
+    )
 
 
 def _typed(count: _Counts, decimal: Literal[".", ","], moment: MomentFormat | None) -> TypedColumn:
@@ -279,11 +295,13 @@ def _of_number(count: _Counts, decimal: Literal[".", ","]) -> TypedColumn:
         why = "leading zeros would be lost" if count.of("z") else f"more than {_LONG_ID} digits are no quantity"
         return TypedColumn(header, "string", notes=(Note(header, "text, though it is digits", why),))
     if count.mostly("i"):
-        return TypedColumn(header, "integer", misfits=count.total - count.of("i"))
+        misfits = count.total - count.of("i")
+        return TypedColumn(header, "integer", misfits=misfits, plain=misfits + count.of("m") == 0)
     if count.mostly(codes):
         misfits = count.total - count.of(codes)
         whole = count.of("iw") == count.of(codes)
-        return TypedColumn(header, "float", misfits=misfits, whole=whole, notes=_of_groups(count, decimal))
+        plain = decimal == "." and misfits + count.of("m") == 0
+        return TypedColumn(header, "float", misfits=misfits, whole=whole, plain=plain, notes=_of_groups(count, decimal))
     return TypedColumn(header, "string", notes=_of_text(count))
 
 
@@ -354,7 +372,7 @@ def _with_examples(
             codes = {"integer": "i", "float": "iwgfzca", "boolean": "b", "date": "d", "timestamp": "dt"}[column.type]
             listed = ", ".join(literal(code) for code in (*codes, "m"))
             rows = bench.rows(
-                f"select distinct {raw} from (select {raw}, {_code_sql(raw)} as code from {loaded.sample}) "
+                f"select distinct {raw} from (select {raw}, {_code_sql(raw)} as code from (select trim({raw}, {BLANKS}) as {raw} from {loaded.sample})) "
                 f"where code is not null and code not in ({listed}) order by 1 limit 3"
             )
             values = ", ".join(shown(column.header, row[0]) for row in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ _MAGIC = (
 )
 
 
+LIKE_DATA = re.compile(
+    r"[+-]?[0-9]+([.,][0-9]+)*([eE][+-]?[0-9]+)?|[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}([ T].*)?|[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
+)
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How a file is written. `header` are its names in order (JSON lines: nothing, keys stand in the rows)."""
@@ -63,6 +69,15 @@ def refusal(
     """Why a file cannot be understood at all."""
     place = f"{path}:{line}" if line else path
     return UnderstandingError(subject, expected=expected, got=got, remedy=remedy, place=place)
+
+
+def no_header(path: Path, first: Sequence[str]) -> UnderstandingError:
+    """A file that begins with data at once. Its values may be personal, so only their kind is told."""
+    looks = ", ".join("(a value)" if "@" in name else shortened(name, 30) for name in first[:6])
+    return refusal(
+        path, "the first line looks like data, not like names of columns", "a header line", looks,
+        "write a line with the columns' names above it", 1,
+    )  # fmt: skip
 
 
 def kind_of(path: Path) -> str:
@@ -191,6 +206,8 @@ def _csv_dialect(path: Path, head: bytes) -> Dialect:
             first.line,
         )
     repeated = sorted({name for name in header if name and header.count(name) > 1})
+    if any(LIKE_DATA.fullmatch(name) for name in repeated):
+        raise no_header(path, header)
     if repeated:
         raise refusal(
             path, "a column name stands twice in the header", "every name once", f"twice: {', '.join(repeated[:5])}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,9 +11,10 @@ from typing import Any
 
 from ml_assets.ingest.contract import compile_contract
 from ml_assets.onboarding.column_types import BATCH, TypedColumn, TypedTable, typed_parquet, typed_text
+from ml_assets.onboarding.headers import header_notes, nested_notes
 from ml_assets.onboarding.naming import plain_words, warehouse_names
 from ml_assets.onboarding.personal import LEAST_SHARE, pattern_counts, personal_by_header
-from ml_assets.onboarding.reading import Loaded
+from ml_assets.onboarding.reading import Loaded, stored, written
 from ml_assets.onboarding.understanding import ColumnFacts, Note, TableFacts, Value
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
 from ml_assets.specs.tables import CsvFormat
@@ -21,11 +22,42 @@ from ml_assets.warehouse.names import literal, quoted
 from ml_assets.warehouse.store import Workbench
 
 FEW_VALUES = 50
+_JUDGED_TOGETHER = 20
+_CAST_TOGETHER = 100
+_LONG_BATCH = 200
+_LOOKED_AT = 2_000
+_SENTINELS = (-99, -999, -9999, -99999, -999999)
 _MOST_BROKEN = 0.005
 _MOST_BROKEN_IN_ALL = 0.02
 _LONG_VALUE = 60
 ID_WORDS = frozenset(
-    "id ids nr no num number key index idx uuid guid code row pk rowid hash ref reference token account ean isbn nummer kennung sku".split()
+    [
+        "id",
+        "ids",
+        "nr",
+        "no",
+        "num",
+        "number",
+        "key",
+        "index",
+        "idx",
+        "uuid",
+        "guid",
+        "code",
+        "row",
+        "pk",
+        "rowid",
+        "hash",
+        "ref",
+        "reference",
+        "token",
+        "account",
+        "ean",
+        "isbn",
+        "nummer",
+        "kennung",
+        "sku",
+    ]
 )
 _UNITS = {
     "eur": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF", "kg": "kg", "km": "km", "cm": "cm", "mm": "mm", "pct": "percent", "percent": "percent",
@@ -36,7 +68,7 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Examined:
-    """A table with its typed sample: `rows` is a table of the engine with warehouse names and good rows only."""
+    """A table with its typed sample: `rows` is SQL: good rows under warehouse names."""
 
     loaded: Loaded
     facts: TableFacts
@@ -57,31 +89,46 @@ class Examined:
             return f"select {', '.join(quoted(name) for name in names)} from {self.rows}"
         return _judged(self.loaded, self.contract, names, f"({self.loaded.everything})", "_broken = 0")
 
+    def raw(self, names: Sequence[str]) -> str:
+        """SQL: some columns of all rows of the files as they stand there, which is quick to scan."""
+        at = {name: position for position, name in enumerate(self.contract.columns)}
+        return (
+            f"select {', '.join(f'_c{at[name]} as {quoted(name)}' for name in names)} from ({self.loaded.everything})"
+        )
+
 
 def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
     """Types and facts of a table's columns. What is declared from it is what the ingest loads, since it judges here too."""
+    first = [*header_notes(bench, loaded), *nested_notes(bench, loaded)]
     typed = typed_parquet(bench, loaded) if loaded.natives else typed_text(bench, loaded)
     if isinstance(loaded.format, CsvFormat):
         loaded = replace(loaded, format=loaded.format.model_copy(update={"decimal": typed.decimal}))
     names = warehouse_names(loaded.headers)
     columns = _whole_numbers(bench, loaded, typed)
     contract = _contract(names, columns, typed)
-    columns, notes = _settled(bench, loaded, contract, columns)
-    contract = _contract(names, columns, typed)
     table = f"rows_{number}"
-    _fill(bench, loaded, contract, table)
-    facts = _facts(bench, table, names, columns)
+    plain = {name for name, column in zip(names, columns, strict=True) if column.plain}
+    broken = _judge(bench, loaded, contract, table, plain)
+    settled, notes = _settled(loaded, contract, columns, broken)
+    if settled != columns:
+        retyped = {name for name, old, new in zip(names, columns, settled, strict=True) if old != new}
+        columns, contract = settled, _contract(names, settled, typed)
+        _judge(bench, loaded, contract, table, plain, retyped)
+    table = _join(bench, contract, table, plain)
+    facts, sentinels = _facts(bench, table, names, columns)
     said = [
         *loaded.notes,
+        *first,
         *typed.notes,
         *_renamed(loaded.name, facts),
         *(note for column in columns for note in column.notes),
         *notes,
+        *sentinels,
     ]
     return Examined(
         loaded,
         TableFacts(
-            loaded.name, loaded.files, loaded.format, tuple(facts), loaded.rows, loaded.counted, typed.missing, discarded=loaded.discarded
+            loaded.name, loaded.files, loaded.format, tuple(facts), loaded.rows, loaded.counted, typed.missing, discarded=loaded.discarded, sampled=not loaded.complete,
         ),
         table, contract, (*_sizes(loaded), *said),
     )  # fmt: skip
@@ -163,21 +210,59 @@ def _rules(loaded: Loaded, contract: ContractSpec, names: Sequence[str]) -> list
     return [rule.column for rule in compile_contract(part, loaded.format, list(names), natives).rules]
 
 
-def _batches(contract: ContractSpec) -> list[list[str]]:
-    names = list(contract.columns)
-    return [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
+def _batches(contract: ContractSpec, plain: Collection[str]) -> list[list[str]]:
+    judged = [name for name in contract.columns if name not in plain]
+    cast = [name for name in contract.columns if name in plain]
+    return [
+        names[start : start + size]
+        for names, size in ((judged, _JUDGED_TOGETHER), (cast, _CAST_TOGETHER))
+        for start in range(0, len(names), size)
+    ]
+
+
+def _judge(
+    bench: Workbench,
+    loaded: Loaded,
+    contract: ContractSpec,
+    table: str,
+    plain: Collection[str],
+    among: Collection[str] = (),
+) -> dict[str, int]:
+    """Make the typed sample in parts (only those with `among`, if given); column → values that the ingest would refuse.
+
+    Parts, since the engine plans very long statements slowly. `plain` numbers need no judge: a cast is all there is to it.
+    """
+    broken: dict[str, int] = {}
+    for number, names in enumerate(_batches(contract, plain)):
+        if among and not set(names) & set(among):
+            continue
+        part = bench.folder / f"{table}_{number}.parquet"
+        if names[0] in plain:
+            written(bench, f"select {_cast(contract, names)}, 0 as _broken_{number} from {loaded.sample}", part)
+            continue
+        written(bench, _judged(loaded, contract, names, loaded.sample, more=f", _broken as _broken_{number}"), part)
+        rules = _rules(loaded, contract, names)
+        counted = f"select _broken_{number}, count(*) from {stored(part)} where _broken_{number} > 0 group by 1"
+        for rule, count in bench.rows(counted):
+            broken[rules[rule - 1]] = broken.get(rules[rule - 1], 0) + count
+    return broken
+
+
+def _cast(contract: ContractSpec, names: Sequence[str]) -> str:
+    """SQL: plain numbers of the sample as values."""
+    at = {name: f"_c{position}" for position, name in enumerate(contract.columns)}
+    return ", ".join(
+        f"nullif(try_cast({at[name]} as double), 'nan'::double) as {quoted(name)}"
+        if contract.columns[name].type == "float"
+        else f"try_cast({at[name]} as bigint) as {quoted(name)}"
+        for name in names
+    )
 
 
 def _settled(
-    bench: Workbench, loaded: Loaded, contract: ContractSpec, columns: Sequence[TypedColumn]
+    loaded: Loaded, contract: ContractSpec, columns: Sequence[TypedColumn], broken: Mapping[str, int]
 ) -> tuple[list[TypedColumn], list[Note]]:
     """Columns as the ingest's own judgement leaves them: one that would cost more than a few rows is text."""
-    broken: dict[str, int] = {}
-    for names in _batches(contract):
-        rules = _rules(loaded, contract, names)
-        judged = _judged(loaded, contract, names, loaded.sample, more=", _broken")
-        for number, count in bench.rows(f"select _broken, count(*) from ({judged}) where _broken > 0 group by 1"):
-            broken[rules[number - 1]] = broken.get(rules[number - 1], 0) + count
     limit = loaded.sampled * _MOST_BROKEN
     costly = {name for name, count in broken.items() if count > limit}
     if sum(broken.values()) > loaded.sampled * _MOST_BROKEN_IN_ALL:
@@ -202,26 +287,23 @@ def _settled(
     return settled, notes
 
 
-def _fill(bench: Workbench, loaded: Loaded, contract: ContractSpec, table: str) -> None:
-    """The typed sample. Wide tables are made in parts, since the engine plans very long statements slowly."""
-    parts = []
-    for number, names in enumerate(_batches(contract)):
-        part = f"{table}_{number}"
-        more = f", _broken as _broken_{number}"
-        bench.execute(f"create table {part} as {_judged(loaded, contract, names, loaded.sample, more=more)}")
-        parts.append(part)
-    good = " and ".join(f"_broken_{number} = 0" for number in range(len(parts)))
-    unneeded = ", ".join(f"_broken_{number}" for number in range(len(parts)))
-    bench.execute(
-        f"create table {table} as select * exclude ({unneeded}) from {' positional join '.join(parts)} where {good}"
-    )
-    for part in parts:
-        bench.execute(f"drop table {part}")
+def _join(bench: Workbench, contract: ContractSpec, table: str, plain: Collection[str]) -> str:
+    """SQL: one table of the parts' good rows, columns in the contract's order."""
+    numbers = range(len(_batches(contract, plain)))
+    parts = [stored(bench.folder / f"{table}_{number}.parquet") for number in numbers]
+    good = " and ".join(f"_broken_{number} = 0" for number in numbers)
+    listed = ", ".join(quoted(name) for name in contract.columns)
+    whole = bench.folder / f"{table}.parquet"
+    written(bench, f"select {listed} from {' positional join '.join(parts)} where {good}", whole)
+    return stored(whole)
 
 
-def _facts(bench: Workbench, table: str, names: Sequence[str], columns: Sequence[TypedColumn]) -> list[ColumnFacts]:
+def _facts(
+    bench: Workbench, table: str, names: Sequence[str], columns: Sequence[TypedColumn]
+) -> tuple[list[ColumnFacts], list[Note]]:
     rows = int(bench.value(f"select count(*) from {table}"))
     found: list[ColumnFacts] = []
+    sentinels: list[Note] = []
     pairs = list(zip(names, columns, strict=True))
     for start in range(0, len(pairs), BATCH):
         batch = pairs[start : start + BATCH]
@@ -231,10 +313,22 @@ def _facts(bench: Workbench, table: str, names: Sequence[str], columns: Sequence
             + f" from {table}"
         )[0]
         found += [_column_facts(name, column, rows, measured, number) for number, (name, column) in enumerate(batch)]
+        sentinels += [note for number, (_, column) in enumerate(batch) for note in _sentinel(column, measured, number)]
     found = _with_personal(bench, table, found)
     values = _few_values(bench, table, found)
     examples = _examples(bench, table, found)
-    return [replace(fact, values=values.get(fact.name, ()), examples=examples.get(fact.name, ())) for fact in found]
+    told = [replace(fact, values=values.get(fact.name, ()), examples=examples.get(fact.name, ())) for fact in found]
+    return told, sentinels
+
+
+def _sentinel(column: TypedColumn, measured: Mapping[str, Any], number: int) -> list[Note]:
+    """A number such as -999 among numbers that are never negative probably stands for a missing value."""
+    count, next_low = measured.get(f"m{number}"), measured.get(f"b{number}")
+    if not count or next_low is None or next_low < 0:
+        return []
+    low = measured[f"a{number}"]
+    why = f"it stands {count:,} times, and no other value is negative: write such values as nothing, if so"
+    return [Note(column.header, f"{low:g} may stand for a missing value", why, doubt=True)]
 
 
 def _measures(name: str, column: TypedColumn, number: int) -> str:
@@ -247,6 +341,8 @@ def _measures(name: str, column: TypedColumn, number: int) -> str:
         if column.type == "string"
         else ""
     )
+    if column.type in ("integer", "float"):
+        shape = f", count(*) filter ({sql} in {_SENTINELS}) as m{number}, min({sql}) filter ({sql} not in {_SENTINELS}) as b{number}"
     return (
         f"count({sql}) as n{number}, count(distinct {sql}) as d{number}, {low} as a{number}, {high} as z{number}{shape}"
     )
@@ -300,18 +396,18 @@ def _with_personal(bench: Workbench, table: str, facts: Sequence[ColumnFacts]) -
     """Say of whom a column speaks, by its header or by what nearly all its values look like."""
     texts = [fact for fact in facts if fact.type == "string" and fact.distinct > 2 and not fact.free_text]
     seen: dict[str, str] = {}
-    sampled = f"(select * from {table} using sample reservoir(2000 rows) repeatable (7))"
-    for start in range(0, len(texts), BATCH):
-        batch = texts[start : start + BATCH]
-        kinds = [(fact, kind, sql) for fact in batch for kind, sql in pattern_counts(quoted(fact.name)).items()]
-        row = bench.rows(
-            "select "
-            + ", ".join(f"count(*) filter ({sql}) / nullif(count({quoted(fact.name)}), 0)" for fact, _, sql in kinds)
-            + f" from {sampled}"
-        )[0]
-        for (fact, kind, _), share in zip(kinds, row, strict=True):
-            if share is not None and share >= LEAST_SHARE:
-                seen.setdefault(fact.name, kind)
+    for start in range(0, len(texts), _LONG_BATCH):
+        batch = texts[start : start + _LONG_BATCH]
+        below = (
+            f"select unnest([{', '.join(map(str, range(len(batch))))}]) as c, unnest([{', '.join(quoted(fact.name) for fact in batch)}]) as v "
+            f"from (select * from {table} using sample reservoir({_LOOKED_AT} rows) repeatable (7))"
+        )
+        kinds = pattern_counts("v")
+        shares = ", ".join(f"count(*) filter ({sql}) / count(*)" for sql in kinds.values())
+        for number, *found_shares in bench.rows(f"select c, {shares} from ({below}) where v is not null group by 1"):
+            for kind, share in zip(kinds, found_shares, strict=True):
+                if share >= LEAST_SHARE:
+                    seen.setdefault(batch[number].name, kind)
     found = []
     for fact in facts:
         by_header = personal_by_header(fact.header) if not _speaks_of_something_else(fact) else ""
@@ -322,8 +418,10 @@ def _with_personal(bench: Workbench, table: str, facts: Sequence[ColumnFacts]) -
             if by_header
             else ""
         )
-        hidden = {"low": None, "high": None} if said and fact.type == "integer" else {}
-        found.append(replace(fact, personal=said, **hidden) if said else fact)
+        if said:
+            number = fact.type == "integer"
+            fact = replace(fact, personal=said, low=None if number else fact.low, high=None if number else fact.high)
+        found.append(fact)
     return found
 
 

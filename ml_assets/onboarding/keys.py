@@ -18,15 +18,85 @@ _LEAST_MOMENTS = 5
 _LEAST_FILLED = 0.95
 # Times that are no event's: of birth, of an end to come, of bookkeeping.
 _OTHER_TIMES = frozenset(
-    "birth born birthday dob geburtsdatum end ende expiry expires expiration due until deadline updated modified changed deleted closed cancelled churn last next".split()
+    [
+        "birth",
+        "born",
+        "birthday",
+        "dob",
+        "geburtsdatum",
+        "end",
+        "ende",
+        "expiry",
+        "expires",
+        "expiration",
+        "due",
+        "until",
+        "deadline",
+        "updated",
+        "modified",
+        "changed",
+        "deleted",
+        "closed",
+        "cancelled",
+        "churn",
+        "last",
+        "next",
+    ]
 )
 _EVENT_TIMES = frozenset(
-    "event created ordered order invoice purchase transaction timestamp time date datetime datum zeit occurred started start at day signup registered application booking visit".split()
+    [
+        "event",
+        "created",
+        "ordered",
+        "order",
+        "invoice",
+        "purchase",
+        "transaction",
+        "timestamp",
+        "time",
+        "date",
+        "datetime",
+        "datum",
+        "zeit",
+        "occurred",
+        "started",
+        "start",
+        "at",
+        "day",
+        "signup",
+        "registered",
+        "application",
+        "booking",
+        "visit",
+    ]
 )
 _WHO = frozenset(
-    "customer user patient client member person account household subscriber student employee driver device session store shop site machine player visitor kunde patienten".split()
+    [
+        "customer",
+        "user",
+        "patient",
+        "client",
+        "member",
+        "person",
+        "account",
+        "household",
+        "subscriber",
+        "student",
+        "employee",
+        "driver",
+        "device",
+        "session",
+        "store",
+        "shop",
+        "site",
+        "machine",
+        "player",
+        "visitor",
+        "kunde",
+        "patienten",
+    ]
 )
-_ENDS_AS_ID = frozenset("id nr no number num uuid kennung key code ref".split())
+_ENDS_AS_ID = frozenset(["id", "nr", "no", "number", "num", "uuid", "kennung", "key", "code", "ref"])
 
 
 def is_named_as_id(column: ColumnFacts) -> bool:
@@ -94,7 +164,7 @@ def _is_unique(bench: Workbench, table: Examined, names: Sequence[str]) -> bool:
         return False
     if table.loaded.complete:
         return True
-    return not bench.rows(repeated.format(f"({table.narrowed(names)})"))
+    return not bench.rows(repeated.format(f"({table.raw(names)})"))
 
 
 def event_time_of(table: Examined, not_time: Sequence[str]) -> tuple[str | None, list[Note]]:

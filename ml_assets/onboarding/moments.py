@@ -55,25 +55,29 @@ def valid_moment(text: str, written: str) -> str:
     return f"case when try_strptime({text}, {literal(written)}) between timestamp '1000-01-01' and timestamp '2300-01-01' then try_strptime({text}, {literal(written)}) end"
 
 
-def formats_of(bench: Workbench, table: str, columns: Sequence[str], *, day_first: bool) -> dict[str, MomentFormat]:
-    """Column → its format, tried on distinct values and then on all of the sample. `day_first` decides where nothing else does."""
-    return {column: _format_of(bench, table, column, day_first=day_first) for column in columns}
+def formats_of(
+    bench: Workbench, table: str, columns: Sequence[str], missing: Sequence[str], *, day_first: bool
+) -> dict[str, MomentFormat]:
+    """Column → its format, tried on its distinct values. `day_first` decides where nothing else does."""
+    return {column: _format_of(bench, table, column, missing, day_first=day_first) for column in columns}
 
 
-def _format_of(bench: Workbench, table: str, column: str, *, day_first: bool) -> MomentFormat:
+def _format_of(bench: Workbench, table: str, column: str, missing: Sequence[str], *, day_first: bool) -> MomentFormat:
+    text = f"trim({column}, ' \t\u00a0')"
+    absent = ", ".join(literal(spelling) for spelling in missing)
     bench.execute(
         f"create or replace temp table tried as select v, row_number() over (order by hash(v)) as n from "
-        f"(select distinct trim({column}, ' \t\u00a0') as v from {table} where {column} is not null) qualify n <= {_EXAMPLES}"
+        f"(select distinct {text} as v from {table} where {text} not in ({absent})) qualify n <= {_EXAMPLES}"
     )
     total = int(bench.value("select count(*) from tried"))
-    shares = {}
+    shares: dict[str, float] = {}
     for start in range(0, len(FORMATS), 40):
         batch = FORMATS[start : start + 40]
         counted = bench.rows(
             "select " + ", ".join(f"count({valid_moment('v', written)})" for written in batch) + " from tried"
         )[0]
         shares |= {written: count / total for written, count in zip(batch, counted, strict=True) if count}
-    if not shares:
+    if not total or not shares:
         return MomentFormat(None)
     best = max(shares.values())
     fitting = [written for written, share in shares.items() if share >= max(_LEAST, best) - 1e-9]
@@ -125,6 +129,6 @@ def _in_order(bench: Workbench, table: str, column: str, written: str) -> bool:
     """Whether rows of the sample stand in order of time."""
     moment = valid_moment(f"trim({column}, ' \t\u00a0')", written)
     backwards = bench.value(
-        f"select count(*) from (select {moment} as m, lag({moment}) over (order by rowid) as before from {table} where {column} is not null) where m < before"
+        f"select count(*) from (select {moment} as m, lag({moment}) over (order by n) as before from (select *, row_number() over () as n from (select {column} from {table})) where {column} is not null) where m < before"
     )
-    return backwards == 0
+    return bool(backwards == 0)

@@ -30,9 +30,59 @@ _PHRASES = {
 _IS_PHRASE = {phrase: what for what, phrases in _PHRASES.items() for phrase in phrases}
 # Words beside a phrase that make it something else: an e-mail count, a phone's brand, whether there is an address.
 _HARMLESS = frozenset(
-    """count counts number_of n num total has is any days clicks opens opened sent open rate share brand model type kind plan os
-    service services lines multiple change changed changes verified valid length len domain provider optin opt in usage minutes charges
-    sales price cost cover color colour size id_count frequency""".split()
+    [
+        "count",
+        "counts",
+        "number_of",
+        "n",
+        "num",
+        "total",
+        "has",
+        "is",
+        "any",
+        "days",
+        "clicks",
+        "opens",
+        "opened",
+        "sent",
+        "open",
+        "rate",
+        "share",
+        "brand",
+        "model",
+        "type",
+        "kind",
+        "plan",
+        "os",
+        "service",
+        "services",
+        "lines",
+        "multiple",
+        "change",
+        "changed",
+        "changes",
+        "verified",
+        "valid",
+        "length",
+        "len",
+        "domain",
+        "provider",
+        "optin",
+        "opt",
+        "in",
+        "usage",
+        "minutes",
+        "charges",
+        "sales",
+        "price",
+        "cost",
+        "cover",
+        "color",
+        "colour",
+        "size",
+        "id_count",
+        "frequency",
+    ]
 )
 # SQL over a text `{v}` that holds for values of that kind.
 PATTERNS = {

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,23 +14,20 @@ import duckdb
 import pyarrow as pa
 
 from ml_assets.ingest.landing import LandedFile
-from ml_assets.ingest.layout import ExaminedFile, Layout, json_lines_scan, scan_paths
+from ml_assets.ingest.layout import ExaminedFile, Layout, scan_paths
 from ml_assets.ingest.readers import regular_source
 from ml_assets.ingest.text import (
     IRREGULAR,
-    TextFormat,
-    TextShape,
     encoding_of,
     is_packed,
-    opened_bytes,
     records_of,
-    shape_of,
 )
-from ml_assets.onboarding.dialects import Dialect, broken, dialect_of, is_rather_latin, refusal
+from ml_assets.onboarding.dialects import Dialect, broken, dialect_of, refusal
 from ml_assets.onboarding.sampling import write_sample
+from ml_assets.onboarding.surveys import Survey
 from ml_assets.onboarding.understanding import Note
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
-from ml_assets.specs.tables import CsvFormat, FileFormat, JsonLinesFormat, ParquetFormat, RawTableSpec
+from ml_assets.specs.tables import FileFormat, JsonLinesFormat, ParquetFormat, RawTableSpec
 from ml_assets.warehouse.engines import Engine, EngineKind
 from ml_assets.warehouse.names import literal, quoted
 from ml_assets.warehouse.store import EngineSettings, Warehouse, Workbench
@@ -39,10 +35,11 @@ from ml_assets.warehouse.store import EngineSettings, Warehouse, Workbench
 MOST_ROWS = 200_000
 _MOST_CELLS = 20_000_000
 _LEAST_ROWS = 5_000
+# A table of so few values is looked at whole, however many rows they make.
+_WHOLE_CELLS = 5_000_000
 _MOST_KEYS = 5_000
-# Files beyond this many bytes are not read to their ends; how many rows they have is then estimated.
-_MOST_SURVEYED = 8 << 30
-_CHUNK = 1 << 20
+# Small groups of rows, so that both cores have something to do with a small table.
+_ROW_GROUP = 10_240
 
 
 @dataclass(frozen=True)
@@ -100,92 +97,8 @@ def load(bench: Workbench, name: str, files: Sequence[Path], number: int) -> Loa
         )
     if "parquet" in kinds:
         return _load_parquet(bench, name, dialects, number)
-    survey = _Survey(name, dialects)
+    survey = Survey(name, dialects)
     return _load_text(bench, survey, number)
-
-
-class _Survey:
-    """What a table's text files have in common, and the shape of each."""
-
-    def __init__(self, name: str, dialects: dict[Path, Dialect]) -> None:
-        self.name = name
-        self.files = tuple(dialects)
-        self.notes: list[Note] = []
-        self.format = self._common(dialects)
-        self.bytes = sum(path.stat().st_size for path in self.files)
-        self.headers = {path: dialect.header for path, dialect in dialects.items()}
-        self.shapes = {path: self._shape(path) for path in self.files}
-        if isinstance(self.format, CsvFormat) and self.format.encoding == "utf-8" and self._has_latin():
-            self.format = self.format.model_copy(update={"encoding": "latin-1"})
-            self.shapes = {path: self._shape(path) for path in self.files}
-        self._say_dialect()
-
-    def _common(self, dialects: dict[Path, Dialect]) -> TextFormat:
-        forms = [dialect.format for dialect in dialects.values()]
-        first = forms[0]
-        assert not isinstance(first, ParquetFormat)
-        if not isinstance(first, CsvFormat):
-            return first
-        for word in ("delimiter", "quote", "encoding"):
-            found = sorted({str(getattr(form, word)) for form in forms})
-            if word == "encoding" and found == ["latin-1", "utf-8"]:
-                first = first.model_copy(update={"encoding": "latin-1"})
-            elif len(found) > 1:
-                raise refusal(
-                    self.files[0], f"files of table {self.name} are written differently: {word}", f"one {word} for all files of a table",
-                    ", ".join(repr(value) for value in found), "write them alike, or give each as a table of its own",
-                )  # fmt: skip
-        return first
-
-    def _shape(self, path: Path) -> TextShape:
-        if path.stat().st_size > _MOST_SURVEYED:
-            return IRREGULAR
-        try:
-            shape = shape_of(path, self.format)
-        except (EOFError, zlib.error, OSError) as problem:
-            raise broken(path, problem) from problem
-        # The engine takes a blank line of a single column for a missing value; to the ingest it is no record.
-        single = len(self.headers[path]) == 1 or isinstance(self.format, JsonLinesFormat)
-        return IRREGULAR if shape.blanks and single else shape
-
-    def _has_latin(self) -> bool:
-        return any(not shape.regular and _turns_latin(path) for path, shape in self.shapes.items())
-
-    def _say_dialect(self) -> None:
-        form = self.format
-        if not isinstance(form, CsvFormat):
-            return
-        mark = {"\t": "tab"}.get(form.delimiter, form.delimiter)
-        quote = "" if form.quote == '"' else f", quoted by {form.quote}"
-        self.notes.append(
-            Note(
-                self.name,
-                f"CSV in {form.encoding}, delimiter {mark}{quote}",
-                "most lines divide by it as the header does",
-            )
-        )
-        if form.encoding == "latin-1":
-            self.notes.append(Note(self.name, "read as latin-1", "some bytes are not UTF-8", doubt=True))
-
-    @property
-    def regular(self) -> list[Path]:
-        return [path for path in self.files if self.shapes[path].regular]
-
-    @property
-    def records(self) -> int:
-        """Rows of the regular files."""
-        header = 1 if isinstance(self.format, CsvFormat) else 0
-        return sum(self.shapes[path].records - header for path in self.regular)
-
-
-def _turns_latin(path: Path) -> bool:
-    """Whether some block of a file is rather latin-1 than UTF-8."""
-    with opened_bytes(path) as stream:
-        while block := stream.read(_CHUNK):
-            block += stream.readline(_CHUNK)
-            if is_rather_latin(block.decode("utf-8", "surrogateescape")):
-                return True
-    return False
 
 
 def most_rows(columns: int) -> int:
@@ -195,38 +108,54 @@ def most_rows(columns: int) -> int:
 
 @dataclass
 class _Filling:
-    """The sample while it is filled."""
+    """The sample while it is filled: Parquet files, since a wide table in memory takes a block for each column."""
 
     bench: Workbench
     table: str
     headers: tuple[str, ...]
     unreadable: int = 0
     rows: int = 0
+    parts: list[Path] = field(default_factory=list)
     scans: list[str] = field(default_factory=list)
 
-    def create(self) -> None:
-        listed = ", ".join(f"_c{position} varchar" for position in range(len(self.headers)))
-        self.bench.execute(f"create table {self.table} ({listed})")
+    def add(self, query: str) -> int:
+        """How many rows a query brought."""
+        part = self.bench.folder / f"{self.table}_{len(self.parts)}.parquet"
+        added = written(self.bench, query, part)
+        self.parts.append(part)
+        self.rows += added
+        return added
 
-    def add(self, relation: str) -> None:
-        self.bench.execute(f"insert into {self.table} {relation}")
+    @property
+    def sample(self) -> str:
+        """SQL: the rows so far."""
+        return stored(*self.parts)
 
 
-def _load_text(bench: Workbench, survey: _Survey, number: int) -> Loaded:
+def written(bench: Workbench, query: str, path: Path) -> int:
+    """Write the rows of a query as Parquet; how many."""
+    return int(bench.value(f"copy ({query}) to {literal(str(path))} (format parquet, row_group_size {_ROW_GROUP})"))
+
+
+def stored(*paths: Path) -> str:
+    """SQL: rows of Parquet files that were written here, in order."""
+    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
+
+
+def _load_text(bench: Workbench, survey: Survey, number: int) -> Loaded:
     form = survey.format
     headers = next(iter(survey.headers.values()))
     if isinstance(form, JsonLinesFormat):
         headers = _json_keys(bench, survey)
     named = tuple(header for header in headers if header)
     filling = _Filling(bench, f"sample_{number}", named)
-    filling.create()
     most = most_rows(len(named))
-    whole = survey.records <= most
+    whole = survey.records <= max(most, _WHOLE_CELLS // len(named))
     _fill_regular(filling, survey, most, whole=whole)
     complete, irregular_rows = _fill_irregular(filling, survey, most)
-    sampled = int(bench.value(f"select count(*) from {filling.table}"))
+    sampled = filling.rows
     complete = complete and whole
-    rows = survey.records + irregular_rows - (filling.unreadable if complete else 0)
+    rows = survey.records + irregular_rows
     notes = [*survey.notes, *_reading_notes(survey, filling, sampled)]
     discarded = tuple(header for header in headers if not header)
     if discarded:
@@ -240,14 +169,10 @@ def _load_text(bench: Workbench, survey: _Survey, number: int) -> Loaded:
         )
     _check_readable(survey, filling, sampled)
     return Loaded(
-        survey.name, survey.files, form, named, filling.table, sampled, max(rows, sampled), complete or survey.records > 0 and not _irregular(survey),
-        complete, " union all ".join(filling.scans) if not complete and filling.scans else f"select * from {filling.table}",
+        survey.name, survey.files, form, named, filling.sample, sampled, max(rows, sampled), complete or (survey.records > 0 and not survey.irregular),
+        complete, " union all ".join(filling.scans) if not complete and filling.scans else f"select * from {filling.sample}",
         discarded=discarded, unreadable=filling.unreadable, notes=tuple(notes),
     )  # fmt: skip
-
-
-def _irregular(survey: _Survey) -> list[Path]:
-    return [path for path in survey.files if not survey.shapes[path].regular]
 
 
 def _spec(form: FileFormat) -> RawTableSpec:
@@ -265,7 +190,7 @@ def _examined(path: Path, header: tuple[str, ...], wanted: tuple[str, ...]) -> E
     return ExaminedFile(landed, Layout(header, wanted, packed=is_packed(path)), IRREGULAR, None)
 
 
-def _scan(filling: _Filling, survey: _Survey, paths: Sequence[Path], header: tuple[str, ...]) -> str:
+def _scan(filling: _Filling, survey: Survey, paths: Sequence[Path], header: tuple[str, ...]) -> str:
     """SQL: all rows of regular files with one header; the sample's columns."""
     wanted = filling.headers
     files = [_examined(path, header or wanted, wanted) for path in paths]
@@ -275,7 +200,7 @@ def _scan(filling: _Filling, survey: _Survey, paths: Sequence[Path], header: tup
     return f"select {listed} from {source.relation}" + (f" where {rules}" if rules else "")
 
 
-def _fill_regular(filling: _Filling, survey: _Survey, most: int, *, whole: bool) -> None:
+def _fill_regular(filling: _Filling, survey: Survey, most: int, *, whole: bool) -> None:
     by_header: dict[tuple[tuple[str, ...], bool], list[Path]] = {}
     for path in survey.regular:
         by_header.setdefault((survey.headers[path], is_packed(path)), []).append(path)
@@ -284,38 +209,33 @@ def _fill_regular(filling: _Filling, survey: _Survey, most: int, *, whole: bool)
         filling.scans.append(everything)
         if whole:
             expected = sum(survey.shapes[path].records for path in paths) - (len(paths) if header else 0)
-            _read(filling, everything, expected, paths[0])
+            _read(filling, survey, paths, everything, expected)
             continue
         share = most / max(1, survey.records)
         if all(survey.shapes[path].plain for path in paths):
-            written = write_sample(
+            blocks = write_sample(
                 paths, filling.bench.folder / f"{filling.table}_{len(filling.scans)}.txt", share, header=bool(header)
             )
-            _read(filling, _scan(filling, survey, [written.path], header), written.records, paths[0])
+            _read(filling, survey, paths, _scan(filling, survey, [blocks.path], header), blocks.records)
         else:
-            _read(filling, f"{everything} using sample reservoir({most} rows) repeatable (7)", 0, paths[0])
+            _read(filling, survey, paths, f"{everything} using sample reservoir({most} rows) repeatable (7)", 0)
 
 
-def _read(filling: _Filling, relation: str, expected: int, place: Path) -> None:
-    before = filling.rows
+def _read(filling: _Filling, survey: Survey, paths: Sequence[Path], query: str, expected: int) -> None:
+    """Files that the engine gives up on are left to the record reader, as the ingest leaves them."""
     try:
-        filling.add(relation)
-    except duckdb.Error as problem:
-        raise refusal(
-            place,
-            "the file cannot be read to its end",
-            "a complete file",
-            str(problem).splitlines()[0],
-            "correct the file",
-        ) from problem
-    filling.rows = int(filling.bench.value(f"select count(*) from {filling.table}"))
-    filling.unreadable += max(0, expected - (filling.rows - before))
+        added = filling.add(query)
+    except duckdb.Error:
+        survey.shapes |= dict.fromkeys(paths, IRREGULAR)
+        filling.scans.pop()
+        return
+    filling.unreadable += max(0, expected - added)
 
 
-def _fill_irregular(filling: _Filling, survey: _Survey, most: int) -> tuple[bool, int]:
+def _fill_irregular(filling: _Filling, survey: Survey, most: int) -> tuple[bool, int]:
     """Whether these files were read to their ends, and how many records they have (or seem to have)."""
     complete, rows = True, 0
-    paths = _irregular(survey)
+    paths = survey.irregular
     for path in paths:
         limit = max(1_000, most // len(paths))
         try:
@@ -335,7 +255,7 @@ def _fill_irregular(filling: _Filling, survey: _Survey, most: int) -> tuple[bool
     return complete, rows
 
 
-def _record_rows(filling: _Filling, survey: _Survey, path: Path, limit: int) -> tuple[int, bool]:
+def _record_rows(filling: _Filling, survey: Survey, path: Path, limit: int) -> tuple[int, bool]:
     """Records by the ingest's own record reader: those of the file's head. Keeps the file's own order of columns."""
     header, form = survey.headers[path], survey.format
     at = [header.index(name) for name in filling.headers] if header else [0]
@@ -362,7 +282,6 @@ def _record_rows(filling: _Filling, survey: _Survey, path: Path, limit: int) -> 
             else f"select {_json_values(filling.headers)} from arriving where {_IS_OBJECT.format(text='_c0')}"
         )
         filling.bench.connection.unregister("arriving")
-    filling.rows += len(good)
     size = sum(len(field) + 1 for row in good for field in row)
     guessed = taken if ended else int(taken * max(1.0, path.stat().st_size / max(1, size)))
     return guessed, ended
@@ -376,7 +295,7 @@ def _json_values(headers: Sequence[str]) -> str:
     return ", ".join(f"json_extract_string(_c0, {path})" for path in paths)
 
 
-def _json_keys(bench: Workbench, survey: _Survey) -> tuple[str, ...]:
+def _json_keys(bench: Workbench, survey: Survey) -> tuple[str, ...]:
     """Keys of the objects of each file's first lines, in order of appearance."""
     lines: list[str] = []
     for path in survey.files:
@@ -405,7 +324,7 @@ def _json_keys(bench: Workbench, survey: _Survey) -> tuple[str, ...]:
     return named
 
 
-def _check_readable(survey: _Survey, filling: _Filling, sampled: int) -> None:
+def _check_readable(survey: Survey, filling: _Filling, sampled: int) -> None:
     if sampled == 0 and filling.unreadable == 0:
         raise refusal(
             survey.files[0], "there is a header and no row", "at least one row", "0 rows", "give files with rows"
@@ -419,7 +338,7 @@ def _check_readable(survey: _Survey, filling: _Filling, sampled: int) -> None:
     )  # fmt: skip
 
 
-def _first_fault(survey: _Survey) -> tuple[str, int | None]:
+def _first_fault(survey: Survey) -> tuple[str, int | None]:
     for path in survey.files:
         for record in islice(records_of(path, survey.format), 10_000):
             if record.fault in ("too_few_fields", "too_many_fields"):
@@ -429,7 +348,7 @@ def _first_fault(survey: _Survey) -> tuple[str, int | None]:
     return "rows that are no JSON objects", None
 
 
-def _reading_notes(survey: _Survey, filling: _Filling, sampled: int) -> list[Note]:
+def _reading_notes(survey: Survey, filling: _Filling, sampled: int) -> list[Note]:
     notes = []
     if filling.unreadable:
         share = filling.unreadable / max(1, sampled + filling.unreadable)
@@ -463,8 +382,9 @@ def _load_parquet(bench: Workbench, name: str, dialects: dict[Path, Dialect], nu
     listed = ", ".join(f"{quoted(header)} as _c{position}" for position, header in enumerate(types))
     everything = f"select {listed} from {scan}"
     sampled = f" using sample reservoir({most} rows) repeatable (7)" if rows > most else ""
-    bench.execute(f"create table sample_{number} as {everything}{sampled}")
+    part = bench.folder / f"sample_{number}.parquet"
+    looked_at = written(bench, f"{everything}{sampled}", part)
     return Loaded(
-        name, files, ParquetFormat(), tuple(types), f"sample_{number}", min(rows, most), rows, counted=True, complete=rows <= most,
+        name, files, ParquetFormat(), tuple(types), stored(part), looked_at, rows, counted=True, complete=rows <= most,
         everything=everything, natives=tuple(types.values()), notes=(Note(name, "Parquet; types are the file's own"),),
     )  # fmt: skip

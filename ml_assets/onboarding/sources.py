@@ -46,7 +46,7 @@ def _layout(path: Path, dialect: Dialect) -> object:
 def _expanded(pattern: str) -> list[Path]:
     path = Path(pattern).expanduser()
     if not path.exists() and glob.has_magic(str(path)):
-        found = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+        found = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 - it knows patterns with a root
         files = [match for match in found if match.is_file() and match.suffix not in (".tmp", ".part")]
         if not files:
             folders = " (it matches folders: add /*.csv)" if found else ""
@@ -111,11 +111,17 @@ def common_stem(files: Sequence[Path]) -> str:
         shortened = _PARTS.sub("", stems[0])
         return shortened if len(_letters(shortened)) >= _LEAST_STEM else stems[0]
     shared = {_PARTS.sub("", stem) for stem in stems}
-    stem = shared.pop() if len(shared) == 1 else _PARTS.sub("", os.path.commonprefix(stems)).rstrip("-_. ")
+    stem = shared.pop() if len(shared) == 1 else _PARTS.sub("", _shared_start(stems)).rstrip("-_. ")
     if len(_letters(stem)) >= _LEAST_STEM:
         return stem
     folders = {path.absolute().parent.name for path in files}
     return folders.pop() if len(folders) == 1 else "data"
+
+
+def _shared_start(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    end = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:end]
 
 
 def _letters(text: str) -> str:

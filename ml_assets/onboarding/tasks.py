@@ -78,7 +78,7 @@ def task_of(
 ) -> TaskFacts:
     """The task that the target's values suggest, or the wished one; refuses a target from which nothing can be learnt."""
     column = table.facts.column(target)
-    _check_learnable(table, column)
+    _check_learnable(column)
     counts = _value_counts(bench, table, column) if column.distinct <= max(_MOST_CLASSES, 2) else []
     if wished == "ranking" or (wished is None and query is not None):
         return _ranking(column, query)
@@ -113,7 +113,7 @@ def _unfit(column: ColumnFacts, expected: str, got: str, remedy: str) -> Underst
     return UnderstandingError(f"column {column.header} cannot be the target", expected=expected, got=got, remedy=remedy)
 
 
-def _check_learnable(table: Examined, column: ColumnFacts) -> None:
+def _check_learnable(column: ColumnFacts) -> None:
     present = column.rows - column.missing
     if present == 0:
         raise _unfit(
@@ -222,7 +222,7 @@ def _positive(column: ColumnFacts, counts: Sequence[tuple[Value, int]], wished: 
         )  # fmt: skip
     known = [value for value in values if str(value).strip().casefold() in _YES]
     others = [value for value in values if str(value).strip().casefold() in _NO]
-    if len(known) == 1 and (others or len(values) == 2) and known[0] not in others:
+    if len(known) == 1 and (others or len(str(known[0])) > 1):
         return known[0], "as its meaning says"
     rarer = min(counts, key=lambda pair: (pair[1], -values.index(pair[0])))
     return rarer[0], f"being the rarer ({rarer[1]:,} of {sum(count for _, count in counts):,})"
@@ -262,7 +262,7 @@ def _ranking(column: ColumnFacts, query: str | None) -> TaskFacts:
     grades = (
         column.type in ("integer", "boolean")
         and isinstance(column.low or 0, int)
-        and (column.type == "boolean" or 0 <= float(column.low or 0) and float(column.high or 0) <= _MOST_GRADE)
+        and (column.type == "boolean" or (float(column.low or 0) >= 0 and float(column.high or 0) <= _MOST_GRADE))
     )
     if not grades:
         raise _unfit(

@@ -36,14 +36,15 @@ class Wishes:
 def column_meant(said: str, table: TableFacts) -> str | None:
     """The warehouse name of the column that `said` names; exact spellings go first. None where there is none."""
     wanted = said.strip()
-    for read in (
-        lambda column: (column.header, column.name),
-        lambda column: (column.header.casefold(), column.name.casefold()),
-    ):
-        key = wanted if wanted in {word for column in table.columns for word in read(column)} else wanted.casefold()
-        found = [column.name for column in table.columns if key in read(column)]
-        if found:
-            return found[0]
+    spellings = [
+        {column.header: column.name for column in table.columns},
+        {column.name: column.name for column in table.columns},
+    ]
+    for read in (str, str.casefold):
+        for spelling in spellings:
+            found = {read(word): name for word, name in reversed(spelling.items())}.get(read(wanted))
+            if found is not None:
+                return found
     return None
 
 
