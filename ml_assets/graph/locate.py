@@ -69,7 +69,7 @@ def new_project(given: Path | None = None) -> ProjectFolder:
         return ProjectFolder(root, root / "defs", root, "defs", packaged=False, settings={})
     package = str(settings.get("root_module"))
     module = str(settings.get("defs_module") or f"{package}.defs")
-    base = root / "src" if (root / "src" / module.split(".")[0]).is_dir() else root
+    base = root / "src" if (root / "src" / module.partition(".")[0]).is_dir() else root
     return ProjectFolder(root, base.joinpath(*module.split(".")), base, module, packaged=True, settings=settings)
 
 
