@@ -69,7 +69,7 @@ def _refuse_bad_name(name: str) -> None:
     if not NAME_PATTERN.fullmatch(name) or "__" in name or len(name) > _MOST_NAME:
         raise UnderstandingError(
             f"{name!r} is no name for a use case", expected=f"lower-case letters, digits and single underscores, at most {_MOST_NAME}",
-            got=name, remedy="choose one such as churn or repeat_purchase",
+            got=name, remedy="choose one such as churn or next_order",
         )  # fmt: skip
 
 
