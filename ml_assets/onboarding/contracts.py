@@ -49,7 +49,7 @@ def column_contract(column: ColumnFacts, role: Role, table: TableFacts, *, pii: 
     found["type"] = column.type
     if column.format is not None and column.type in ("date", "timestamp"):
         found["format"] = column.format
-    complete = table.counted and column.rows >= table.rows
+    complete = table.counted and not table.sampled and column.rows >= table.rows
     found |= _missing(column, role, complete)
     listed = _closed_set(column, role)
     if listed:

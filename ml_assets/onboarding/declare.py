@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ml_assets.onboarding import event_log, flat, related
 from ml_assets.onboarding.raw_tables import raw_table
-from ml_assets.onboarding.understanding import Understanding
+from ml_assets.onboarding.understanding import TableFacts, Understanding
 
 _MOST_LINES = 30
 # Of a table's columns in a project of several tables, which has room for more.
@@ -19,16 +19,21 @@ def declarations(understanding: Understanding, defs: str = "defs") -> dict[str, 
     """
     u = understanding
     base = f"{defs}/{u.name}"
+    tables = declared_tables(u)
     if u.shape == "event_log":
         found = event_log.files(u, base)
-        tables = [u.table(u.main)]
-    elif u.shape == "related":
+    elif len(tables) > 1:
         found = related.files(u, base)
-        tables = list(related.tables_in_use(u))
     else:
         return _flat(u, base)
     raw = {f"{base}/{table.name}/defs.yaml": raw_table(u, table, _MOST_COLUMN_LINES) for table in tables}
     return dict(sorted((raw | found).items()))
+
+
+def declared_tables(understanding: Understanding) -> tuple[TableFacts, ...]:
+    """The main table and those that something ties to it; an event log stands alone."""
+    u = understanding
+    return (u.table(u.main),) if u.shape == "event_log" else tuple(related.tables_in_use(u))
 
 
 def _flat(u: Understanding, base: str) -> dict[str, str]:

@@ -68,9 +68,12 @@ def _label(u: Understanding) -> dict[str, Any]:
 
 def _exclude(u: Understanding, features: list[ColumnFacts]) -> list[str]:
     reasons = {column.name: u.left_out[column.name] for column in features if column.name in u.left_out}
+    elsewhere = {relation.child_column: relation.parent for relation in u.relations if relation.child == u.main}
     for column in features:
         if column.type in ("date", "timestamp"):
             reasons.setdefault(column.name, "a date; days since it, from a SqlTable, would be a feature")
+        elif column.name in elsewhere:
+            reasons.setdefault(column.name, f"names a row of {elsewhere[column.name]}")
         elif column.name == u.group:
             reasons.setdefault(column.name, "names a group")
     lines: list[str] = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_assets.errors import UnderstandingError
+from ml_assets.onboarding.declare import declared_tables
 from ml_assets.onboarding.raw_tables import landing_names
 from ml_assets.onboarding.understanding import Understanding
 
@@ -30,7 +31,7 @@ def landing_of(understanding: Understanding, folder: Path) -> Landing:
     """What is to be brought into `folder`, the landing folder of the use case."""
     wanted = [
         (source.resolve(), folder / table.name / name)
-        for table in understanding.tables
+        for table in declared_tables(understanding)
         for source, name in landing_names(table).items()
     ]
     moves = tuple(pair for pair in wanted if not _is_there(*pair))

@@ -58,6 +58,14 @@ def raw_table(understanding: Understanding, table: TableFacts, most_lines: int) 
 
 def source_lines(table: TableFacts) -> list[str]:
     """Where the rows come from, and how they are written down."""
+    if table.pulled_from is not None:
+        variable = table.pulled_from.removeprefix("env:")
+        database = table.pulled_from if variable == table.pulled_from else {"env": variable}
+        pull = {"database": database, "table": table.pulled_table}
+        return [
+            *field("files", f"{table.name}/{table.name}.parquet"), *field("format", {"kind": "parquet"}),
+            *field("pull", pull, after="ml-assets pull fetches the file"),
+        ]  # fmt: skip
     lines = field("files", landing_glob(table))
     declared = table.format.model_dump(exclude_defaults=True)
     if not isinstance(table.format, CsvFormat) or declared:

@@ -62,7 +62,8 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """One table: files of one layout, or one table of a database (`pulled_from`, then without files).
+    """One table: files of one layout, or one table of a database (`pulled_from`, as `env:NAME` where a variable
+    holds its URL; then without files).
 
     `rows` is exact when `counted`, else an estimate from the files' size. `key` names a row, () where nothing does.
     `missing` are all spellings of a missing value. `discarded` are headers without a name: where there are some, the
