@@ -130,6 +130,58 @@ def status(project: Path | None, selection: str, as_json: bool) -> None:
 
 @main.command()
 @_selection
+@click.option("--partitions", help="Snapshots that `run` would be given: one key, or FIRST..LAST (inclusive).")
+@click.option("--retrain", is_flag=True, help="As if `run --retrain` were asked for.")
+@click.option(
+    "--against",
+    metavar="REF",
+    help="Tell changes from the declarations at a git revision, not from what was last made.",
+)
+@click.option("--fail-on-breaking", is_flag=True, help="Exit with 3 where a change is breaking; for CI.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def plan(project: Path | None, /, **options: Any) -> None:
+    """What `run` would make, why, what it costs, and what a change breaks. Writes nothing.
+
+    Exit codes: 0 whatever would be made, 3 a change is breaking and --fail-on-breaking is given, 2 could not be told.
+    """
+    from ml_assets.cli.planning import plan_command
+
+    sys.exit(plan_command(project, **options))
+
+
+@main.command()
+@click.argument("asset")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def explain(project: Path | None, asset: str, as_json: bool) -> None:
+    """What ASSET is, what it reads, its columns and checks, when and why it was last made. Changes nothing."""
+    from ml_assets.cli.explaining import explain_command
+
+    sys.exit(explain_command(project, asset=asset, as_json=as_json))
+
+
+@main.command()
+@click.argument("scores")
+@click.option("--row", required=True, metavar="KEY", help="The entity whose score is asked about.")
+@click.option("--snapshot", metavar="DATE", help="Snapshot of the score; default the newest with that entity.")
+@click.option(
+    "--most", default=5, show_default=True, type=click.IntRange(0, 1000), help="Most rows shown of each source."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def why(project: Path | None, /, **options: Any) -> None:
+    """Why one row of SCORES has its score: version, features with their contributions, source rows, landing files.
+
+    Changes nothing. Personal data is never shown.
+    """
+    from ml_assets.cli.explaining import why_command
+
+    sys.exit(why_command(project, **options))
+
+
+@main.command()
+@_selection
 @click.option("--partitions", help="Snapshots to judge: one key, or FIRST..LAST; default the newest of each asset.")
 @click.option("--all-partitions", is_flag=True, help="Judge every materialised snapshot.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write results as JUnit XML.")

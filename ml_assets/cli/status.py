@@ -19,9 +19,9 @@ from ml_assets.warehouse.store import Warehouse
 
 
 @contextmanager
-def _context(opened: OpenProject) -> Iterator[RunContext]:
+def looking(opened: OpenProject, *, retrain: bool = False) -> Iterator[RunContext]:
     """The project's state; where there is none yet, an empty warehouse elsewhere, because looking makes nothing."""
-    context = opened.context()
+    context = opened.context(retrain=retrain)
     if opened.home.warehouse.exists():
         yield context
         return
@@ -33,7 +33,7 @@ def status_command(project: Path | None, selection: str, *, as_json: bool) -> in
     """Print what there is and what is out of date; 0, or 1 when an ERROR check fails."""
     opened = open_project(project, may_be_empty=True)
     assets = select(opened.graph, selection) if opened.graph.assets else []
-    with _context(opened) as context:
+    with looking(opened) as context:
         stale: dict[str, dict[str, str]] = {}
         with context.warehouse.reading() as bench:
             for stage in stages(assets):

@@ -39,41 +39,53 @@ def column_lineage(fingerprint: str, known: KnownColumns, tree: exp.Query) -> Co
 
 @lru_cache(maxsize=512)
 def _answer(question: _Question) -> ColumnLineage:
+    return {name: _origins(nodes) for name, nodes in column_nodes(question.known, question.tree).items()}
+
+
+def column_nodes(known: KnownColumns, tree: exp.Query) -> dict[str, list[Node]]:
+    """Output column → the parser's nodes on its way to the sources, the output first; columns that it cannot follow and
+    whole statements that it does not understand are left out."""
     tables: dict[str, object] = {}
-    for schema_name in {table.schema for table, _ in question.known}:
+    for schema_name in {table.schema for table, _ in known}:
         # Types do not matter here, but the optimizer wants some.
         tables[schema_name] = {
-            table.table: dict.fromkeys(columns, "VARCHAR")
-            for table, columns in question.known
-            if table.schema == schema_name
+            table.table: dict.fromkeys(columns, "VARCHAR") for table, columns in known if table.schema == schema_name
         }
     schema = MappingSchema(tables, dialect="duckdb")
     try:
-        tree = qualify(
-            question.tree.copy(), dialect="duckdb", schema=schema, validate_qualify_columns=False, identify=False
+        qualified = qualify(
+            tree.copy(), dialect="duckdb", schema=schema, validate_qualify_columns=False, identify=False
         )
-        scope = build_scope(tree)
+        scope = build_scope(qualified)
     except _NOT_UNDERSTOOD:
         return {}
-    if scope is None or tree.is_star:
+    if scope is None or qualified.is_star:
         return {}
-    found = {name: _origins(name, scope, schema) for name in tree.named_selects}
-    return {name: origins for name, origins in found.items() if origins is not None}
+    found = {name: _nodes(name, scope, schema) for name in qualified.named_selects}
+    return {name: nodes for name, nodes in found.items() if nodes is not None}
 
 
-def _origins(column: str, scope: Scope, schema: MappingSchema) -> frozenset[tuple[TableName, str]] | None:
+def _nodes(column: str, scope: Scope, schema: MappingSchema) -> list[Node] | None:
     try:
         nodes = list(to_node(column, scope, "duckdb", schema, trim_selects=False).walk())
     except _NOT_UNDERSTOOD:
         return None
-    if any(
+    unknown = (
         isinstance(node.expression, exp.Placeholder) or "*" in node.name.split(".")
         for node in nodes
         if not node.downstream
-    ):
-        return None
+    )
+    return None if any(unknown) else nodes
+
+
+def _origins(nodes: list[Node]) -> frozenset[tuple[TableName, str]]:
     tables = [node for node in nodes if isinstance(node.expression, exp.Table)]
-    return frozenset((_table(node), _column(node)) for node in tables if node.expression.args.get("db"))
+    return frozenset(origin_of(node) for node in tables if node.expression.args.get("db"))
+
+
+def origin_of(node: Node) -> tuple[TableName, str]:
+    """Table and column of a node that is a source's."""
+    return _table(node), _column(node)
 
 
 def _table(node: Node) -> TableName:

@@ -76,7 +76,7 @@ class FeatureSetAsset(ComputedTable):
             bench, self.statement, self.times, moments, self.window, into="made", progress=context.progress,
             label=str(self.name),
         )  # fmt: skip
-        self._refuse_other_columns(bench.columns("made"))
+        self.refuse_other_columns(bench.columns("made"))
         typed = ", ".join(
             f"cast({quoted(name)} as {column.duckdb_type}) as {quoted(name)}"
             for name, column in self.spec.columns.items()
@@ -84,7 +84,8 @@ class FeatureSetAsset(ComputedTable):
         entity = quoted(self.spec.entity)
         return Staged(f"(select snapshot, {entity}, {typed} from made order by snapshot, {entity})")
 
-    def _refuse_other_columns(self, made: Mapping[str, str]) -> None:
+    def refuse_other_columns(self, made: Mapping[str, str]) -> None:
+        """Raise when the statement's columns (snapshot, entity, features) are not exactly those declared."""
         declared = {SNAPSHOT_COLUMN, self.spec.entity, *self.spec.columns}
         if set(made) != declared:
             missing, extra = sorted(declared - set(made)), sorted(set(made) - declared)

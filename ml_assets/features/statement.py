@@ -13,9 +13,13 @@ from sqlglot.errors import ParseError, TokenError
 
 from ml_assets.errors import SqlError
 from ml_assets.features.column_lineage import ColumnLineage, column_lineage
+from ml_assets.features.column_logic import column_logic, copied_columns, shapes_rows_by
 from ml_assets.features.statement_rules import Words, refuse_what_is_not_allowed
 from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import TableName
+
+# Following a column takes two thousandths of a second.
+_MOST_FOLLOWED = 300
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,25 @@ class Statement:
                 found[key.strip()] = value.strip()
         return found
 
+    @property
+    def is_quickly_followed(self) -> bool:
+        """Whether its columns are so few that following each to its sources takes a fraction of a second."""
+        return len(self.tree.named_selects) <= _MOST_FOLLOWED
+
+    def column_logic(self, columns: Mapping[TableName, Iterable[str]]) -> Mapping[str, str]:
+        """Output column → fingerprint of everything in the statement that its values rest on, as far as that can be told."""
+        known = tuple(sorted((table, tuple(names)) for table, names in columns.items() if table in self.tables))
+        return column_logic(known, self.tree)
+
+    def copied_columns(self, columns: Mapping[TableName, Iterable[str]]) -> Mapping[str, tuple[TableName, str]]:
+        """Output column → the source column that it repeats unchanged, row by row; computed and grouped ones are left out."""
+        known = tuple(sorted((table, tuple(names)) for table, names in columns.items() if table in self.tables))
+        return copied_columns(known, self.tree)
+
+    def shapes_rows_by(self, column: str) -> bool:
+        """Whether a source column (or what a part of the statement renames it to) filters, joins, groups or orders rows."""
+        return shapes_rows_by(column, self.tree)
+
     def column_lineage(self, columns: Mapping[TableName, Iterable[str]]) -> ColumnLineage:
         """Output column → source columns it is computed from, as far as they can be told; `columns` are the sources'.
 
@@ -134,6 +157,11 @@ def read_statement(sql_root: Path, relative: str, *, declared_at: str) -> Statem
     statement = _parsed(path, text, shown)
     refuse_what_is_not_allowed(statement.tree, Words(shown, text, statement.tokens))
     return statement
+
+
+def statement_from(text: str, shown: str) -> Statement:
+    """The statement of a text that was read elsewhere (an earlier revision of a file); raises where it is not one SELECT."""
+    return _parsed(Path(shown), text, shown)
 
 
 def _parsed(path: Path, text: str, shown: str) -> Statement:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ml_assets.errors import shortened
+from ml_assets.graph.declared import remember
 from ml_assets.graph.origin import columns_of
 from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext, TableAsset
 from ml_assets.warehouse.check import Check, CheckScope
@@ -48,6 +49,8 @@ def judge_asset(
         with bench.committing():
             unjudged = _blocking_unjudged(checks, judgement, [key for key in partitions if key in known])
             record_findings(bench, asset.name, rules, contents, (*findings, *unjudged), context.now)
+            if any(row.logic == asset.logic for row in known.values()):
+                remember(bench, asset)
             judgement = Judgement(findings, judgement.broken, judgement.seconds)
             if also is not None:
                 also(bench, judgement)

@@ -29,6 +29,10 @@ create table if not exists ops.steps (
     run_id varchar, step integer, command varchar, asset varchar, partitions varchar[], status varchar, message varchar,
     facts json, made json, started_at timestamp, ended_at timestamp, told_to varchar, primary key (run_id, step)
 );
+create table if not exists ops.declarations (
+    asset varchar, logic varchar, kind varchar, place varchar, spec json, sql json, judged_at timestamp,
+    primary key (asset, logic)
+);
 create table if not exists ops.aliases (
     model varchar, alias varchar, version integer, moved_at timestamp, moved_by varchar, reason varchar
 );

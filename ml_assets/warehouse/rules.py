@@ -19,6 +19,7 @@ from ml_assets.warehouse.results import CheckFinding
 
 _ROBUST_SCALE = 1.4826  # median absolute deviation → standard deviation, for a normal distribution
 _LEAST_LOG_SPREAD = 0.05
+_MOST_RULES = 20  # of a wide table, broken rules that are shown with rows
 ERROR: Severity = "error"
 WARN: Severity = "warn"
 
@@ -82,12 +83,13 @@ def _contract_check(rules: Sequence[RowRule], severity: Severity) -> Check:
     name = "rows_keep_the_contract" if severity == ERROR else "rows_keep_the_softer_rules"
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
-        counted = scope.grouped({str(i): f"count(*) filter (where {rule.bad})" for i, rule in enumerate(rules)})
+        counted = scope.grouped({str(i): f"count_if({rule.bad})" for i, rule in enumerate(rules)})
         findings = []
         for key, counts in counted.items():
             broken = [(rule, counts[str(i)]) for i, rule in enumerate(rules) if counts[str(i)]]
-            evidence = _bad_rows(scope, key, [rule for rule, _ in broken]) if broken else []
-            said = "; ".join(f"{r.column}: {n} rows not {r.expected}" for r, n in broken)
+            evidence = _bad_rows(scope, key, [rule for rule, _ in broken[:_MOST_RULES]]) if broken else []
+            said = "; ".join(f"{r.column}: {n} rows not {r.expected}" for r, n in broken[:_MOST_RULES])
+            said += f"; and {len(broken) - _MOST_RULES} rules more" if len(broken) > _MOST_RULES else ""
             findings.append(
                 CheckFinding.judged(
                     name, not broken, said or f"{counts['rows']} rows hold {len(rules)} rules", partition=key,
@@ -177,7 +179,12 @@ def repeated_rows_check(columns: Sequence[str], severity: Severity, max_share: f
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
         listed = ", ".join(quoted(column) for column in columns or scope.bench.columns(scope.relation))
-        groups = f"select {listed}, count(*) as times from {scope.relation} group by all having count(*) > 1"
+        # By hash first: grouping a wide table by all its columns takes gigabytes, and most rows stand alone.
+        alike = f"select _h from (select hash({listed}) as _h from {scope.relation}) group by 1 having count(*) > 1"
+        groups = (
+            f"select {listed}, count(*) as times from {scope.relation} where hash({listed}) in ({alike}) "
+            "group by all having count(*) > 1"
+        )
         rows = int(scope.bench.value(f"select count(*) from {scope.relation}"))
         if rows == 0:
             return []

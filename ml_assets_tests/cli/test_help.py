@@ -17,7 +17,20 @@ from ml_assets.graph.project import KINDS
 from ml_assets.specs.fields import fields_below, kind_of, variants
 
 REGISTRY = ("registry", "drill", "promote", "approve", "rollback", "pin", "compare", "show")
-COMMANDS = ("run", "demo", "init", "status", "check", "components", "schema", "ui", "replay", *REGISTRY)
+COMMANDS = (
+    "run",
+    "demo",
+    "status",
+    "plan",
+    "explain",
+    "why",
+    "check",
+    "components",
+    "schema",
+    "ui",
+    "replay",
+    *REGISTRY,
+)
 _HELP_OF_ALL = """\
 import sys
 from click.testing import CliRunner
