@@ -20,6 +20,7 @@ REGISTRY = ("registry", "drill", "promote", "approve", "rollback", "pin", "compa
 COMMANDS = (
     "run",
     "demo",
+    "init",
     "status",
     "plan",
     "explain",
