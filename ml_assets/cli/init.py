@@ -7,7 +7,7 @@ import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -22,6 +22,7 @@ from ml_assets.onboarding.understand import understand
 from ml_assets.onboarding.understanding import Note, Understanding
 from ml_assets.onboarding.wishes import Wishes
 from ml_assets.specs.base import NAME_PATTERN
+from ml_assets.specs.models import Task
 from ml_assets.specs.times import span_length
 from ml_assets.sql_files import sql_root
 from ml_assets.warehouse.home import Home
@@ -138,6 +139,13 @@ def _answered(note: Note, wishes: Wishes) -> Wishes:
     answer = click.prompt(f"{question}. Enter to go on, or another --{flag}", default="", show_default=False).strip()
     if not answer:
         return wishes
+    if flag == "task" and answer not in get_args(Task):
+        raise UnderstandingError(
+            f"{answer!r} is no task",
+            expected=" or ".join(get_args(Task)),
+            got=answer,
+            remedy="run again, or say it with --task",
+        )
     changed: dict[str, Any] = {"horizon_days": _days(answer)} if flag == "horizon" else {flag: answer}
     return replace(wishes, **changed)
 
@@ -166,8 +174,9 @@ def _carry_out(plan: Plan, place: Place, manner: Manner) -> list[str]:
     written = carry_out(plan, place, link=manner.link, set_clock=_sets_clock(plan, manner))
     if not quiet:
         print_done(
-            plan, written, left_alone(plan.proposal), clock_set=_sets_clock(plan, manner), following=_next(plan, manner)
-        )
+            plan, written, left_alone(plan.proposal), home=place.home, clock_set=_sets_clock(plan, manner),
+            following=_next(plan, manner),
+        )  # fmt: skip
     return written
 
 

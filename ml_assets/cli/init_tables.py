@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from ml_assets.onboarding.initialize import Clock, Plan
 from ml_assets.onboarding.understanding import Understanding
+from ml_assets.warehouse.home import Home
 
 _MOST_NOTES = 40
 
@@ -65,7 +67,9 @@ def print_nothing(plan: Plan, following: str) -> None:
     sys.stdout.write(f"Nothing to change: {len(plan.proposal.texts)} files are as proposed.\nNext: {following}\n")
 
 
-def print_done(plan: Plan, written: list[str], alone: Mapping[str, str], *, clock_set: bool, following: str) -> None:
+def print_done(
+    plan: Plan, written: list[str], alone: Mapping[str, str], *, home: Home, clock_set: bool, following: str
+) -> None:
     """What was written and what was not, the clock, and the next command."""
     for path in written:
         sys.stdout.write(f"  wrote {path}\n")
@@ -77,14 +81,14 @@ def print_done(plan: Plan, written: list[str], alone: Mapping[str, str], *, cloc
             f"  landed {len(moves)} {'file' if len(moves) == 1 else 'files'} in {moves[0][1].parent.parent}\n"
         )
     if plan.clock is not None:
-        sys.stdout.write(_clock_words(plan.clock, clock_set=clock_set) + "\n")
+        sys.stdout.write(_clock_words(plan.clock, home.replay_file, clock_set=clock_set) + "\n")
     sys.stdout.write(f"Next: {following}\n")
 
 
-def _clock_words(clock: Clock, *, clock_set: bool) -> str:
+def _clock_words(clock: Clock, file: Path, *, clock_set: bool) -> str:
     if clock_set:
         return (
-            f"The data is history, so the project's clock now stands at {clock.text}, after its last day (.ml_assets/now). "
+            f"The data is history, so the project's clock now stands at {clock.text}, after its last day ({file}). "
             "When current data arrives, delete that file."
         )
     return (

@@ -273,14 +273,15 @@ def test_a_mistake_is_told_and_nothing_is_written(words: list[str], said: str, t
     assert list(root.iterdir()) == []
 
 
-def test_questions_are_asked_on_a_terminal_and_answers_count(tmp_path: Path) -> None:
+def test_questions_are_asked_on_a_terminal_and_an_empty_folder_becomes_a_project(tmp_path: Path) -> None:
     source = data.flowers(tmp_path / "numbered.csv", numbered=True)
-    (tmp_path / "project").mkdir()
-    command = [sys.executable, "-m", "ml_assets.cli", "--project", str(tmp_path / "project"), "init", "flowers",
-               "--data", str(source), "--target", "species"]  # fmt: skip
+    root = tmp_path / "project"
+    root.mkdir()
+    words = ("init", "flowers", "--data", str(source), "--target", "species")
+    command = [sys.executable, "-m", "ml_assets.cli", *words]
     ours, theirs = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=ROOT) as process:
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=root) as process:
         os.close(theirs)
         os.write(ours, b"regression\n\n\n")
         said = b""
@@ -292,5 +293,5 @@ def test_questions_are_asked_on_a_terminal_and_answers_count(tmp_path: Path) -> 
         assert process.wait(timeout=60) == 0, said.decode()
     os.close(ours)
     assert b"another --task" in said
-    model = (tmp_path / "project" / "defs" / "flowers" / "model" / "defs.yaml").read_text(encoding="utf-8")
+    model = (root / "defs" / "flowers" / "model" / "defs.yaml").read_text(encoding="utf-8")
     assert "task: regression" in model

@@ -289,6 +289,21 @@ def test_children_count_before_the_parents_time_only() -> None:
     assert 'm."at" >= p1."at"' in sql
 
 
+def test_a_table_of_a_database_is_declared_with_its_pull() -> None:
+    u = flat(column("age"))
+    for said, database in (("sqlite:///data/shop.db", "sqlite:///data/shop.db"), ("env:SHOP_URL", {"env": "SHOP_URL"})):
+        pulled = replace(u, tables=(replace(u.tables[0], files=(), pulled_from=said, pulled_table="public.customers"),))
+        declared = attributes(pulled, "/customers/defs.yaml")
+        assert declared["pull"] == {"database": database, "table": "public.customers"}
+        assert (declared["files"], declared["format"]) == ("customers/customers.parquet", {"kind": "parquet"})
+
+
+def test_tables_that_nothing_ties_to_the_examples_are_not_declared() -> None:
+    u = odd_relations()
+    alone = replace(u, tables=(*u.tables, table("weather", column("rain"))))
+    assert not any("weather" in path for path in declarations(alone))
+
+
 def test_a_history_too_short_for_its_horizon_is_refused_with_a_shorter_one() -> None:
     with pytest.raises(DeclarationError) as caught:
         declarations(event_log("2011-11-01", "2011-12-09", horizon_days=30))
