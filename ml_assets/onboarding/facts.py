@@ -23,6 +23,7 @@ from ml_assets.warehouse.store import Workbench
 
 _LONG_BATCH = 200
 _LOOKED_AT = 2_000
+_MOST_BOUNDED = 60
 _SENTINELS = (-99, -999, -9999, -99999, -999999)
 _LONG_VALUE = 60
 _UNITS = {
@@ -72,6 +73,8 @@ def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
     names = warehouse_names(loaded.headers)
     sample = typed_sample(bench, loaded, names, typed, f"rows_{number}")
     facts, sentinels = _facts(bench, sample.rows, names, sample.columns)
+    if not loaded.complete:
+        facts = _with_true_bounds(bench, loaded, sample.contract, facts)
     said = [
         *loaded.notes,
         *first,
@@ -172,6 +175,24 @@ def _column_facts(name: str, column: TypedColumn, rows: int, measured: Mapping[s
         constant=distinct <= 1, free_text=free,
     )  # fmt: skip
     return replace(fact, id_like=not free and _is_id_like(fact, present))
+
+
+def _with_true_bounds(
+    bench: Workbench, loaded: Loaded, contract: ContractSpec, facts: Sequence[ColumnFacts]
+) -> list[ColumnFacts]:
+    """Smallest and largest values of all rows instead of the sample's, where one scan can tell."""
+    asked = [fact for fact in facts if fact.type not in ("string", "boolean") and not fact.personal]
+    if not asked or len(asked) > _MOST_BOUNDED:
+        return list(facts)
+    rows = judged_rows(loaded, contract, [fact.name for fact in asked], f"({loaded.everything})", "_broken = 0")
+    bounds = ", ".join(f"min({quoted(fact.name)}), max({quoted(fact.name)})" for fact in asked)
+    found = bench.rows(f"select {bounds} from ({rows})")[0]
+    true = {
+        fact.name: (_bound(low), _bound(high)) for fact, low, high in zip(asked, found[0::2], found[1::2], strict=True)
+    }
+    return [
+        replace(fact, low=true[fact.name][0], high=true[fact.name][1]) if fact.name in true else fact for fact in facts
+    ]
 
 
 def _is_id_like(fact: ColumnFacts, present: int) -> bool:
