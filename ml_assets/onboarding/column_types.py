@@ -173,15 +173,15 @@ def _native(header: str, native: str) -> TypedColumn:
 
 def _code_sql(text: str) -> str:
     """SQL: the code of a trimmed value. Most are settled by what the engine does quickest: casts before expressions."""
-    missing = ", ".join(literal(spelling) for spelling in ("", *MISSING))
-    vague = ", ".join(literal(spelling) for spelling in (*_ALWAYS_MISSING, *_PERHAPS_MISSING))
+    missing = _full(text, "|".join(re.escape(spelling) for spelling in MISSING))
+    vague = _full(text, "|".join(re.escape(spelling) for spelling in (*_ALWAYS_MISSING, *_PERHAPS_MISSING)))
     branches = " ".join(f"when {_full(text, pattern)} then '{code}'" for code, pattern in _CODES)
     whole = f"case when {_full(text, '[+-]?0[0-9]+')} then 'z' when {_full(text, f'[+-]?[0-9]{{{_LONG_ID + 1},}}')} then 'l' else 'i' end"
     broken = f"case when {_full(text, r'[+-]?[0-9]+[.]0*')} then 'w' when {_full(text, '[+-]?[1-9][0-9]{0,2}[.][0-9]{3}')} then 'g' when {_full(text, _FLOAT)} then 'f' else 's' end"
     number = f"case when {_full(text, '[+-]?[0-9]+')} then {whole} else {broken} end"
     return (
         f"case when {text} is null then null when try_cast({text} as double) is not null and {text}[-1] <= '9' then {number} "
-        f"when {text} in ({missing}) then null when length({text}) > {_LONG_TEXT} then 's' when {text} in ({vague}) then 'm' "
+        f"when {missing} then null when length({text}) > {_LONG_TEXT} then 's' when {vague} then 'm' "
         f"when not regexp_matches({text}, '[0-9]') then case when lower({text}) in ('true', 'false') then 'b' else 's' end "
         f"{branches} else 's' end"
     )

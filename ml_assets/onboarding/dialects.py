@@ -284,9 +284,9 @@ def _fit(records: Sequence[Sequence[str]]) -> tuple[float, float, int]:
 
 def _is_single_quoted(text: str) -> bool:
     """Whether fields stand in single quotes, as some databases write them."""
-    lines = [line for line in text.splitlines()[:50] if line.strip()]
-    opened = sum(line.count(f"{delimiter}'") for line in lines for delimiter in _DELIMITERS)
-    closed = sum(line.count(f"'{delimiter}") for line in lines for delimiter in _DELIMITERS)
+    lines = [f"\n{line}\n" for line in text.splitlines()[:50] if line.strip()]
+    opened = sum(line.count(f"{delimiter}'") for line in lines for delimiter in ("\n", *_DELIMITERS))
+    closed = sum(line.count(f"'{delimiter}") for line in lines for delimiter in ("\n", *_DELIMITERS))
     return bool(lines) and '"' not in text and opened >= len(lines) * 0.8 and closed >= len(lines) * 0.8
 
 

@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from ml_assets.ingest.contract import compile_contract
-from ml_assets.onboarding.column_types import BATCH, TypedColumn, TypedTable, typed_parquet, typed_text
+from ml_assets.onboarding.column_types import BATCH, TypedColumn, typed_parquet, typed_text
 from ml_assets.onboarding.headers import header_notes, nested_notes
-from ml_assets.onboarding.naming import plain_words, warehouse_names
+from ml_assets.onboarding.naming import ID_WORDS, plain_words, warehouse_names
 from ml_assets.onboarding.personal import LEAST_SHARE, pattern_counts, personal_by_header
-from ml_assets.onboarding.reading import Loaded, stored, written
+from ml_assets.onboarding.reading import Loaded
+from ml_assets.onboarding.typed_sample import FEW_VALUES, judged_rows, typed_sample
 from ml_assets.onboarding.understanding import ColumnFacts, Note, TableFacts, Value
-from ml_assets.specs.columns import ColumnSpec, ContractSpec
+from ml_assets.specs.columns import ContractSpec
 from ml_assets.specs.tables import CsvFormat
-from ml_assets.warehouse.names import literal, quoted
+from ml_assets.warehouse.names import quoted
 from ml_assets.warehouse.store import Workbench
 
-FEW_VALUES = 50
-_JUDGED_TOGETHER = 20
-_CAST_TOGETHER = 100
 _LONG_BATCH = 200
 _LOOKED_AT = 2_000
+_MOST_BOUNDED = 60
 _SENTINELS = (-99, -999, -9999, -99999, -999999)
-_MOST_BROKEN = 0.005
-_MOST_BROKEN_IN_ALL = 0.02
 _LONG_VALUE = 60
-ID_WORDS = frozenset(
-    [
-        "id",
-        "ids",
-        "nr",
-        "no",
-        "num",
-        "number",
-        "key",
-        "index",
-        "idx",
-        "uuid",
-        "guid",
-        "code",
-        "row",
-        "pk",
-        "rowid",
-        "hash",
-        "ref",
-        "reference",
-        "token",
-        "account",
-        "ean",
-        "isbn",
-        "nummer",
-        "kennung",
-        "sku",
-    ]
-)
 _UNITS = {
     "eur": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF", "kg": "kg", "km": "km", "cm": "cm", "mm": "mm", "pct": "percent", "percent": "percent",
     "days": "days", "hours": "hours", "minutes": "minutes", "seconds": "seconds", "secs": "seconds", "mins": "minutes", "ms": "ms", "months": "months",
@@ -87,7 +54,7 @@ class Examined:
         """SQL: some columns of all rows of the files, as the ingest would make them."""
         if self.loaded.complete:
             return f"select {', '.join(quoted(name) for name in names)} from {self.rows}"
-        return _judged(self.loaded, self.contract, names, f"({self.loaded.everything})", "_broken = 0")
+        return judged_rows(self.loaded, self.contract, names, f"({self.loaded.everything})", "_broken = 0")
 
     def raw(self, names: Sequence[str]) -> str:
         """SQL: some columns of all rows of the files as they stand there, which is quick to scan."""
@@ -104,25 +71,17 @@ def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
     if isinstance(loaded.format, CsvFormat):
         loaded = replace(loaded, format=loaded.format.model_copy(update={"decimal": typed.decimal}))
     names = warehouse_names(loaded.headers)
-    columns = _whole_numbers(bench, loaded, typed)
-    contract = _contract(names, columns, typed)
-    table = f"rows_{number}"
-    plain = {name for name, column in zip(names, columns, strict=True) if column.plain}
-    broken = _judge(bench, loaded, contract, table, plain)
-    settled, notes = _settled(loaded, contract, columns, broken)
-    if settled != columns:
-        retyped = {name for name, old, new in zip(names, columns, settled, strict=True) if old != new}
-        columns, contract = settled, _contract(names, settled, typed)
-        _judge(bench, loaded, contract, table, plain, retyped)
-    table = _join(bench, contract, table, plain)
-    facts, sentinels = _facts(bench, table, names, columns)
+    sample = typed_sample(bench, loaded, names, typed, f"rows_{number}")
+    facts, sentinels = _facts(bench, sample.rows, names, sample.columns)
+    if not loaded.complete:
+        facts = _with_true_bounds(bench, loaded, sample.contract, facts)
     said = [
         *loaded.notes,
         *first,
         *typed.notes,
         *_renamed(loaded.name, facts),
-        *(note for column in columns for note in column.notes),
-        *notes,
+        *(note for column in sample.columns for note in column.notes),
+        *sample.notes,
         *sentinels,
     ]
     return Examined(
@@ -130,7 +89,7 @@ def examined(bench: Workbench, loaded: Loaded, number: int) -> Examined:
         TableFacts(
             loaded.name, loaded.files, loaded.format, tuple(facts), loaded.rows, loaded.counted, typed.missing, discarded=loaded.discarded, sampled=not loaded.complete,
         ),
-        table, contract, (*_sizes(loaded), *said),
+        sample.rows, sample.contract, (*_sizes(loaded), *said),
     )  # fmt: skip
 
 
@@ -154,148 +113,6 @@ def _renamed(table: str, facts: Sequence[ColumnFacts]) -> list[Note]:
     listed = ", ".join(f"{fact.header[:30]!r} → {fact.name}" for fact in other[:5])
     more = f" and {len(other) - 5} more" if len(other) > 5 else ""
     return [Note(table, f"columns get names that SQL knows: {listed}{more}", "headers stay as they are in the files")]
-
-
-def _contract(names: Sequence[str], columns: Sequence[TypedColumn], typed: TypedTable) -> ContractSpec:
-    declared = {
-        name: ColumnSpec(
-            type=column.type, format=column.format, source=None if column.header == name else column.header
-        )
-        for name, column in zip(names, columns, strict=True)
-    }
-    return ContractSpec(columns=declared, missing=typed.missing)
-
-
-def _whole_numbers(bench: Workbench, loaded: Loaded, typed: TypedTable) -> list[TypedColumn]:
-    """Numbers such as 1.0 and 0.0 that are few different ones, or ids, are integers."""
-    asked = [(raw, column) for raw, column in zip(loaded.raws, typed.columns, strict=True) if column.whole]
-    whole: set[str] = set()
-    for start in range(0, len(asked), BATCH):
-        batch = asked[start : start + BATCH]
-        sql = ", ".join(
-            f"approx_count_distinct({raw}), coalesce(bool_and({_is_whole(raw, loaded)}), false)" for raw, _ in batch
-        )
-        row = bench.rows(f"select {sql} from {loaded.sample}")[0]
-        for (_, column), distinct, fits in zip(batch, row[0::2], row[1::2], strict=True):
-            if fits and (distinct <= FEW_VALUES or set(plain_words(column.header)) & ID_WORDS):
-                whole.add(column.header)
-    return [replace(column, type="integer") if column.header in whole else column for column in typed.columns]
-
-
-def _is_whole(raw: str, loaded: Loaded) -> str:
-    return f"{raw} = trunc({raw}) and abs({raw}) < 9e15" if loaded.natives else "true"
-
-
-def _judged(
-    loaded: Loaded, contract: ContractSpec, names: Sequence[str], relation: str, where: str = "true", more: str = ""
-) -> str:
-    at = {name: position for position, name in enumerate(contract.columns)}
-    part = contract.model_copy(update={"columns": {name: contract.columns[name] for name in names}})
-    natives = [loaded.natives[at[name]] for name in names] if loaded.natives else ()
-    compiled = compile_contract(part, loaded.format, [f"_c{at[name]}" for name in names], natives)
-    listed = ", ".join(quoted(name) for name in names)
-    if not loaded.natives:
-        spelled = ", ".join(literal(spelling) for spelling in ("", *contract.missing))
-        raws = ", ".join(
-            f"case when _c{at[name]} in ({spelled}) then null else _c{at[name]} end as _c{at[name]}" for name in names
-        )
-        relation = f"(select {raws} from {relation})"
-    return f"select {listed}{more} from ({compiled.judged(relation)}) where {where}"
-
-
-def _rules(loaded: Loaded, contract: ContractSpec, names: Sequence[str]) -> list[str]:
-    """The column of each rule, in order of their numbers."""
-    part = contract.model_copy(update={"columns": {name: contract.columns[name] for name in names}})
-    natives = ["VARCHAR"] * len(names) if loaded.natives else ()
-    return [rule.column for rule in compile_contract(part, loaded.format, list(names), natives).rules]
-
-
-def _batches(contract: ContractSpec, plain: Collection[str]) -> list[list[str]]:
-    judged = [name for name in contract.columns if name not in plain]
-    cast = [name for name in contract.columns if name in plain]
-    return [
-        names[start : start + size]
-        for names, size in ((judged, _JUDGED_TOGETHER), (cast, _CAST_TOGETHER))
-        for start in range(0, len(names), size)
-    ]
-
-
-def _judge(
-    bench: Workbench,
-    loaded: Loaded,
-    contract: ContractSpec,
-    table: str,
-    plain: Collection[str],
-    among: Collection[str] = (),
-) -> dict[str, int]:
-    """Make the typed sample in parts (only those with `among`, if given); column → values that the ingest would refuse.
-
-    Parts, since the engine plans very long statements slowly. `plain` numbers need no judge: a cast is all there is to it.
-    """
-    broken: dict[str, int] = {}
-    for number, names in enumerate(_batches(contract, plain)):
-        if among and not set(names) & set(among):
-            continue
-        part = bench.folder / f"{table}_{number}.parquet"
-        if names[0] in plain:
-            written(bench, f"select {_cast(contract, names)}, 0 as _broken_{number} from {loaded.sample}", part)
-            continue
-        written(bench, _judged(loaded, contract, names, loaded.sample, more=f", _broken as _broken_{number}"), part)
-        rules = _rules(loaded, contract, names)
-        counted = f"select _broken_{number}, count(*) from {stored(part)} where _broken_{number} > 0 group by 1"
-        for rule, count in bench.rows(counted):
-            broken[rules[rule - 1]] = broken.get(rules[rule - 1], 0) + count
-    return broken
-
-
-def _cast(contract: ContractSpec, names: Sequence[str]) -> str:
-    """SQL: plain numbers of the sample as values."""
-    at = {name: f"_c{position}" for position, name in enumerate(contract.columns)}
-    return ", ".join(
-        f"nullif(try_cast({at[name]} as double), 'nan'::double) as {quoted(name)}"
-        if contract.columns[name].type == "float"
-        else f"try_cast({at[name]} as bigint) as {quoted(name)}"
-        for name in names
-    )
-
-
-def _settled(
-    loaded: Loaded, contract: ContractSpec, columns: Sequence[TypedColumn], broken: Mapping[str, int]
-) -> tuple[list[TypedColumn], list[Note]]:
-    """Columns as the ingest's own judgement leaves them: one that would cost more than a few rows is text."""
-    limit = loaded.sampled * _MOST_BROKEN
-    costly = {name for name, count in broken.items() if count > limit}
-    if sum(broken.values()) > loaded.sampled * _MOST_BROKEN_IN_ALL:
-        costly = set(broken)
-    settled, notes = [], []
-    for name, column in zip(contract.columns, columns, strict=True):
-        if name in costly:
-            why = f"{broken[name]:,} of {loaded.sampled:,} values are no {column.type} that can be loaded"
-            notes.append(Note(column.header, "text, because its values are of several kinds", why, doubt=True))
-            column = TypedColumn(column.header, "string")
-        elif name in broken and not column.misfits:
-            said = f"{broken[name]:,} of {loaded.sampled:,} values are no {column.type}"
-            notes.append(
-                Note(
-                    column.header,
-                    said,
-                    "so few are taken for faults: their rows will stand in the quarantine",
-                    doubt=True,
-                )
-            )
-        settled.append(column)
-    return settled, notes
-
-
-def _join(bench: Workbench, contract: ContractSpec, table: str, plain: Collection[str]) -> str:
-    """SQL: one table of the parts' good rows, columns in the contract's order."""
-    numbers = range(len(_batches(contract, plain)))
-    parts = [stored(bench.folder / f"{table}_{number}.parquet") for number in numbers]
-    good = " and ".join(f"_broken_{number} = 0" for number in numbers)
-    listed = ", ".join(quoted(name) for name in contract.columns)
-    whole = bench.folder / f"{table}.parquet"
-    written(bench, f"select {listed} from {' positional join '.join(parts)} where {good}", whole)
-    return stored(whole)
 
 
 def _facts(
@@ -358,6 +175,24 @@ def _column_facts(name: str, column: TypedColumn, rows: int, measured: Mapping[s
         constant=distinct <= 1, free_text=free,
     )  # fmt: skip
     return replace(fact, id_like=not free and _is_id_like(fact, present))
+
+
+def _with_true_bounds(
+    bench: Workbench, loaded: Loaded, contract: ContractSpec, facts: Sequence[ColumnFacts]
+) -> list[ColumnFacts]:
+    """Smallest and largest values of all rows instead of the sample's, where one scan can tell."""
+    asked = [fact for fact in facts if fact.type not in ("string", "boolean") and not fact.personal]
+    if not asked or len(asked) > _MOST_BOUNDED:
+        return list(facts)
+    rows = judged_rows(loaded, contract, [fact.name for fact in asked], f"({loaded.everything})", "_broken = 0")
+    bounds = ", ".join(f"min({quoted(fact.name)}), max({quoted(fact.name)})" for fact in asked)
+    found = bench.rows(f"select {bounds} from ({rows})")[0]
+    true = {
+        fact.name: (_bound(low), _bound(high)) for fact, low, high in zip(asked, found[0::2], found[1::2], strict=True)
+    }
+    return [
+        replace(fact, low=true[fact.name][0], high=true[fact.name][1]) if fact.name in true else fact for fact in facts
+    ]
 
 
 def _is_id_like(fact: ColumnFacts, present: int) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from ml_assets.onboarding.facts import ID_WORDS, Examined
-from ml_assets.onboarding.naming import plain_words
+from ml_assets.onboarding.facts import Examined
+from ml_assets.onboarding.naming import ID_WORDS, plain_words
 from ml_assets.onboarding.understanding import ColumnFacts, Note
 from ml_assets.warehouse.names import quoted
 from ml_assets.warehouse.store import Workbench

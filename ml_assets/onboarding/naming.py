@@ -95,6 +95,12 @@ RESERVED = frozenset(
     ]
 )
 
+# Words of a header which say that its values are names of something.
+ID_WORDS = frozenset(
+    """id ids nr no num number key index idx uuid guid code row pk rowid hash ref reference token account ean isbn nummer kennung
+    sku""".split()  # noqa: SIM905 - a list of words reads best as words
+)
+
 
 def plain_words(text: str) -> list[str]:
     """Lower-case ASCII words of a header: camelCase, blanks, punctuation and digits' edges divide them."""

@@ -162,7 +162,7 @@ def _load_text(bench: Workbench, survey: Survey, number: int) -> Loaded:
         notes.append(
             Note(
                 survey.name,
-                f"{len(discarded)} columns without a name are left out",
+                f"{len(discarded)} without a name left out",
                 "a column is known by its header",
                 doubt=True,
             )

@@ -225,6 +225,8 @@ def _positive(column: ColumnFacts, counts: Sequence[tuple[Value, int]], wished: 
     if len(known) == 1 and (others or len(str(known[0])) > 1):
         return known[0], "as its meaning says"
     rarer = min(counts, key=lambda pair: (pair[1], -values.index(pair[0])))
+    if len({count for _, count in counts}) == 1:
+        return rarer[0], f"being the rarer or the later, since both are equally frequent ({rarer[1]:,} rows)"
     return rarer[0], f"being the rarer ({rarer[1]:,} of {sum(count for _, count in counts):,})"
 
 
