@@ -116,6 +116,19 @@ class LandingFileError(MlAssetsError):
         super().__init__(subject, expected=expected, got=got, remedy=remedy, place=place)
 
 
+class PullError(MlAssetsError):
+    """A table that cannot be fetched from another database; the landing file stands as it was."""
+
+    code = "MLA210"
+
+
+class SourceUnreachableError(PullError):
+    """The other database does not answer, or is in use. Transient: it may answer later."""
+
+    transient = True
+    code = "MLA211"
+
+
 class WarehouseError(MlAssetsError):
     """The warehouse file cannot be used as asked."""
 

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from ml_assets import __version__
+from ml_assets.graph.profile import Profile, load_profile
 from ml_assets.sql_files import sql_root
 from ml_assets.warehouse.asset import Progress, RunContext
 from ml_assets.warehouse.home import Home
@@ -22,23 +23,33 @@ class MlAssetsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where the state lives and how much of the machine a query may use."""
 
     project_root: str = Field(description="Folder that holds sql/ and, by default, the state folder .ml_assets/.")
-    home: str | None = Field(default=None, description="State folder; default $ML_ASSETS_HOME, else .ml_assets/.")
-    memory_limit: str | None = Field(default=None, description="DuckDB memory limit, such as 2GB.")
-    threads: int | None = Field(default=None, description="Cores that a query may use; default all.")
-    lock_deadline_seconds: float = Field(default=300.0, description="How long to wait for the warehouse's lock.")
+    home: str | None = Field(default=None, description="State folder; default $ML_ASSETS_HOME, else the profile's.")
+    memory_limit: str | None = Field(
+        default=None, description="DuckDB memory limit, such as 2GB; default the profile's."
+    )
+    threads: int | None = Field(default=None, description="Cores that a query may use; default the profile's.")
+    lock_deadline_seconds: float | None = Field(
+        default=None, description="How long to wait for the warehouse's lock; default the profile's."
+    )
 
     @property
     def state(self) -> Home:
-        return Home(Path(self.home)) if self.home else Home.locate(Path(self.project_root))
+        return Home(Path(self.home)) if self.home else self.profile.home
+
+    @property
+    def profile(self) -> Profile:
+        """What `$ML_ASSETS_PROFILE` chooses."""
+        return load_profile(Path(self.project_root))
 
     def context(
         self, log: dg.DagsterLogManager | None = None, run_id: str = "", progress: Progress | None = None
     ) -> RunContext:
         """What a step may use, with the clock read once."""
-        defaults = EngineSettings()
+        defaults = self.profile.engine
         settings = EngineSettings(
-            self.memory_limit or defaults.memory_limit, self.threads or defaults.threads, self.lock_deadline_seconds
-        )
+            self.memory_limit or defaults.memory_limit, self.threads or defaults.threads,
+            self.lock_deadline_seconds or defaults.deadline_seconds,
+        )  # fmt: skip
         state = self.state
         context = RunContext(
             Warehouse(state.warehouse, state.scratch, settings), state, sql_root(Path(self.project_root)), state.clock()(),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ml_assets.warehouse.home import Home
 from ml_assets_tests.e2e.state import ml_assets
+from ml_assets_tests.postgres_server import PostgresServer, running_server
 from ml_assets_tests.shop import SmallShop
 from ml_assets_tests.tiny import TinyProject
 
@@ -37,6 +38,13 @@ def tiny_copy(tiny: TinyProject, tmp_path: Path) -> TinyProject:
 def small_shop(tmp_path_factory: pytest.TempPathFactory) -> SmallShop:
     """The reference project's state after a whole run on a small simulated shop. Not to be changed: take a copy."""
     return SmallShop(made_once(tmp_path_factory, "small_shop", SmallShop.make))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for this worker; skips where there cannot be one."""
+    with running_server() as server:
+        yield server
 
 
 def _run_tiny(root: Path) -> None:

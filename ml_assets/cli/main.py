@@ -50,16 +50,31 @@ def main(ctx: click.Context, project: Path | None) -> None:
 @_selection
 @click.option("--partitions", help="Snapshots to make: one key, or FIRST..LAST (inclusive), as 2011-10-03..2011-11-07.")
 @click.option("--retrain", is_flag=True, help="Make new training sets even if their schedule says not yet.")
+@click.option("--pull", is_flag=True, help="First fetch the landing files of selected tables that declare `pull`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.pass_obj
-def run(project: Path | None, selection: str, partitions: str | None, retrain: bool, as_json: bool) -> None:
+def run(project: Path | None, selection: str, partitions: str | None, retrain: bool, pull: bool, as_json: bool) -> None:
     """Make what is out of date among SELECTION, with all its checks.
 
     SELECTION: `*`, `schema.table`, `schema.*`, `use_case:NAME` or its NAME; `+x` adds what x is made from, `x+` what is made from x.
     """
     from ml_assets.cli.running import run_command
 
-    sys.exit(run_command(project, selection, partitions, retrain=retrain, as_json=as_json))
+    sys.exit(run_command(project, selection, partitions, retrain=retrain, pull=pull, as_json=as_json))
+
+
+@main.command()
+@_selection
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def pull(project: Path | None, selection: str, as_json: bool) -> None:
+    """Fetch landing files from other databases, for the raw tables among SELECTION (as for `run`) that declare `pull`.
+
+    Equal rows leave the landing file as it is. Exit codes: 0 done, 1 a table could not be fetched, 2 could not be tried.
+    """
+    from ml_assets.cli.pulling import pull_command
+
+    sys.exit(pull_command(project, selection, as_json=as_json))
 
 
 @main.command()
@@ -214,6 +229,24 @@ def check(project: Path | None, /, **options: Any) -> None:
         traceback.print_exc()
         code = 2
     sys.exit(code)
+
+
+@main.command()
+@click.option(
+    "--prepare", is_flag=True, help="Write Dagster's instance file into the state folder if it has none; print nothing."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.pass_obj
+def profile(project: Path | None, prepare: bool, as_json: bool) -> None:
+    """What $ML_ASSETS_PROFILE chooses: state, limits, policies, routes, and the variables that it needs. No secret is shown.
+
+    Exit codes: 0 complete, 1 a variable is missing or holds no URL, 2 the profile cannot be read.
+    """
+    from ml_assets.cli.profiles import prepare_command, profile_command
+
+    if prepare:
+        sys.exit(prepare_command(project))
+    sys.exit(profile_command(project, as_json=as_json))
 
 
 @main.command()

@@ -12,6 +12,7 @@ from ml_assets import __version__
 from ml_assets.errors import DeclarationError, SelectionError
 from ml_assets.graph.compile import Graph, compile_graph
 from ml_assets.graph.locate import ProjectFolder, find_project, nothing_declared
+from ml_assets.graph.profile import Profile, load_profile
 from ml_assets.graph.project import load_project
 from ml_assets.sql_files import sql_root
 from ml_assets.warehouse.asset import RunContext, TableAsset
@@ -25,6 +26,7 @@ class OpenProject:
 
     folder: ProjectFolder
     graph: Graph
+    profile: Profile
     home: Home
 
     @property
@@ -34,7 +36,7 @@ class OpenProject:
     def context(self, *, retrain: bool = False) -> RunContext:
         """What reading and judging need; the clock is read once."""
         return RunContext(
-            Warehouse(self.home.warehouse, self.home.scratch), self.home, sql_root(self.root), self.home.clock()(), __version__,
+            Warehouse(self.home.warehouse, self.home.scratch, self.profile.engine), self.home, sql_root(self.root), self.home.clock()(), __version__,
             log=lambda text: sys.stderr.write(f"{text}\n"), retrain=retrain,
         )  # fmt: skip
 
@@ -42,10 +44,16 @@ class OpenProject:
 def open_project(given: Path | None, *, may_be_empty: bool = False) -> OpenProject:
     """The project that `find_project` finds. One without any declaration is refused unless it may be empty."""
     folder = find_project(given)
-    graph = compile_graph(load_project(folder.defs, sql_root(folder.root), folder.root))
+    graph = compiled(folder)
     if not graph.assets and not may_be_empty:
         raise nothing_declared(folder)
-    return OpenProject(folder, graph, Home.locate(folder.root))
+    profile = load_profile(folder.root)
+    return OpenProject(folder, graph, profile, profile.home)
+
+
+def compiled(folder: ProjectFolder) -> Graph:
+    """The graph of a project's declarations."""
+    return compile_graph(load_project(folder.defs, sql_root(folder.root), folder.root))
 
 
 def output_root(given: Path | None) -> Path:

@@ -20,10 +20,19 @@ from ml_assets.graph.summary import Summary, summarize
 from ml_assets.warehouse.asset import TableAsset
 
 
-def run_command(project: Path | None, selection: str, partitions: str | None, *, retrain: bool, as_json: bool) -> int:
-    """Make what is out of date; the process's exit code."""
+def run_command(
+    project: Path | None, selection: str, partitions: str | None, *, retrain: bool, pull: bool, as_json: bool
+) -> int:
+    """Make what is out of date; the process's exit code. With `pull`, a landing file that cannot be fetched stops the run."""
     opened = open_project(project)
     assets = select(opened.graph, selection)
+    if pull:
+        from ml_assets.cli.pulling import pull_assets, pullable, tell
+
+        fetched = pull_assets(opened, pullable(assets), as_json=as_json)
+        if fetched.failures:
+            tell(fetched, as_json=as_json)
+            return 1
     return run_assets_of(opened, assets, partitions, retrain=retrain, as_json=as_json)
 
 
@@ -106,7 +115,7 @@ def ui_command(project: Path | None, host: str, port: int) -> None:
     from ml_assets.components.telling import tell
 
     opened = open_project(project, may_be_empty=True)
-    with project_instance(opened.home) as instance:
+    with project_instance(opened.home, opened.profile.instance_file) as instance:
         told = tell(instance, opened.context(), opened.graph.assets)
     if told:
         sys.stdout.write(f"Shown to Dagster: {told} steps that the command line made.\n")

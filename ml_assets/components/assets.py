@@ -36,7 +36,7 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
         tags={"use_case": asset.use_case, **asset.spec.tags},
         metadata=declared_metadata(asset),
         automation_condition=when_out_of_date(),
-        freshness_policy=freshness_policy_of(asset),
+        freshness_policy=freshness_policy_of(asset, resource.profile.spec.fresh_for),
         code_version=asset.logic,
     )
     def materialized(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
@@ -66,10 +66,10 @@ def group_of(asset: TableAsset) -> str:
     return f"{asset.use_case}_{stage.get(asset.name.schema, '5_model')}"
 
 
-def freshness_policy_of(asset: TableAsset) -> dg.FreshnessPolicy:
+def freshness_policy_of(asset: TableAsset, default: str) -> dg.FreshnessPolicy:
     """How old the newest materialisation may be. Freshness by data time is a check; this one watches the pipeline."""
     if asset.snapshots is None:
-        window = span_length("8 days") if asset.max_age is None else span_length(asset.max_age)
+        window = span_length(default) if asset.max_age is None else span_length(asset.max_age)
     else:
         window = {"day": span_length("2 days"), "week": span_length("9 days"), "month": span_length("33 days")}[
             asset.snapshots.every

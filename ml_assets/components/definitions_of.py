@@ -11,6 +11,7 @@ import dagster as dg
 from ml_assets.components.assets import dagster_asset
 from ml_assets.components.checks import dagster_checks
 from ml_assets.components.previews import known_previews
+from ml_assets.components.pull_jobs import pull_jobs, pull_schedules
 from ml_assets.components.registry_jobs import registry_jobs
 from ml_assets.components.schedules import schedules_of
 from ml_assets.components.sensors import landing_sensor
@@ -27,8 +28,12 @@ def definitions_of(assets: Sequence[TableAsset], project_root: Path) -> dg.Defin
             assets=[dagster_asset(asset, resource) for asset in assets],
             asset_checks=[dagster_checks(asset, resource) for asset in assets],
             sensors=[landing_sensor(asset, resource) for asset in assets if isinstance(asset, RawTableAsset)],
-            jobs=[job for asset in assets for job in registry_jobs(asset, resource)],
-            schedules=[schedule for asset in assets for schedule in schedules_of(asset, resource)],
+            jobs=[job for asset in assets for job in (*registry_jobs(asset, resource), *pull_jobs(asset, resource))],
+            schedules=[
+                schedule
+                for asset in assets
+                for schedule in (*schedules_of(asset, resource), *pull_schedules(asset, resource))
+            ],
             resources={RESOURCE_KEY: resource},
         )
 

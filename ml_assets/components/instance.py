@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 
@@ -33,19 +34,25 @@ freshness:
 """
 
 
-def prepare_instance(home: Home) -> Path:
-    """Dagster's own folder with its `dagster.yaml`: telemetry off, pooled event log, one run at a time."""
+def prepare_instance(home: Home, template: Path | None = None) -> Path:
+    """Dagster's own folder with its `dagster.yaml`: the template's, or telemetry off, pooled event log, one run at a time.
+
+    A file that is there already is left as it is.
+    """
     home.dagster.mkdir(parents=True, exist_ok=True)
     path = home.dagster / "dagster.yaml"
     if not path.exists():
-        path.write_text(_INSTANCE, encoding="utf-8")
+        # Renamed when complete: a webserver and a daemon may start at the same time.
+        unfinished = path.with_name(f".dagster.yaml.{uuid4().hex}")
+        unfinished.write_text(_INSTANCE if template is None else template.read_text(encoding="utf-8"), encoding="utf-8")
+        unfinished.rename(path)
     return home.dagster
 
 
 @contextmanager
-def project_instance(home: Home) -> Iterator[dg.DagsterInstance]:
+def project_instance(home: Home, template: Path | None = None) -> Iterator[dg.DagsterInstance]:
     """The project's Dagster instance, the one that the UI shows."""
-    os.environ["DAGSTER_HOME"] = str(prepare_instance(home))
+    os.environ["DAGSTER_HOME"] = str(prepare_instance(home, template))
     with alone_in(home.dagster):
         instance = dg.DagsterInstance.get()
     with instance:

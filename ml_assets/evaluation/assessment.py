@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ from ml_assets.training.package import CANDIDATE
 from ml_assets.training.versions import ModelVersion
 
 CHAMPION = "champion"
+# Columns that slices are searched in: their pairs grow with the square.
+MOST_SEARCHED = 100
 MOST_EXPLAINED = 10_000
 MOST_PERMUTED = 2_000
 _UNITS = {"binary": "log odds", "regression": "label units", "ranking": "score"}
@@ -94,10 +96,11 @@ def assess(spec: ModelSpec, version: ModelVersion, scored: ScoredRows, champion:
         scored.task, label, scores, cluster=cluster, query=scored.test_query, draws=spec.evaluation.draws, options=options
     )  # fmt: skip
     judged = _Judged(spec, scored, label, score, absent)
+    reasons = explained(version, scored)
     return Assessment(
         options, report, tuple(comparisons(report)), champion.version if champion is not None and served is not None else None,
-        judged.slices(), judged.search(), judged.fairness(options.threshold), judged.golden(),
-        judged.errors(options.threshold, served), judged.costs(), explained(version, scored), absent,
+        judged.slices(), judged.search([one.feature for one in reasons.importance]), judged.fairness(options.threshold), judged.golden(),
+        judged.errors(options.threshold, served), judged.costs(), reasons, absent,
     )  # fmt: skip
 
 
@@ -154,10 +157,18 @@ class _Judged:
             )
         )
 
-    def search(self) -> SliceSearch | None:
+    def search(self, strongest: Sequence[str]) -> SliceSearch | None:
+        """`strongest`: features, the most important first. Of a wide table only these are searched, beside watched columns."""
         if not self._spec.evaluation.search or self._lacks("search", tuple(_SLICE_METRICS)):
             return None
-        return worst_slices(self._label, self._score, self._columns, self._cluster, task=self._task)
+        columns = self._columns
+        if len(columns) > MOST_SEARCHED:
+            names = dict.fromkeys((*sorted(self._spec.evaluation.watched), *strongest, *columns))
+            columns = {name: columns[name] for name in list(names)[:MOST_SEARCHED] if name in columns}
+            self._absent["search of the other columns"] = (
+                f"{len(columns)} of {len(self._columns):,} columns were searched: watched ones and the most important"
+            )
+        return worst_slices(self._label, self._score, columns, self._cluster, task=self._task)
 
     def fairness(self, threshold: float) -> tuple[FairnessValue, ...]:
         names = self._spec.evaluation.sensitive

@@ -212,8 +212,13 @@ class _Compiler:
             TrainingSetAsset(spec, sets, place, use_case),
             ModelAsset(spec, sets, place, use_case),
             EvaluationAsset(spec, place, use_case),
-            ChampionAsset(spec, place, use_case),
+            ChampionAsset(self._promoted(spec), place, use_case),
         ]
+
+    def _promoted(self, spec: ModelSpec) -> ModelSpec:
+        """With the profile's promotion, where the model declares none."""
+        declared = "promotion" in spec.model_fields_set
+        return spec if declared else spec.model_copy(update={"promotion": self._project.promotion})
 
     def _refuse_repeated_features(
         self, spec: ModelSpec, sets: Mapping[str, FeatureSetSpec], declaration: Declaration

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ml_assets.errors import DeclarationError, nearest
 from ml_assets.graph.yaml_document import Document
 from ml_assets.specs.fields import fields_below, kind_of, spec_at, variants
+from ml_assets.specs.pulls import EnvironmentSpec, without_password
 
 Fault = Mapping[str, Any]
 
@@ -32,17 +33,21 @@ _SIZES = {
 
 
 def invalid_declaration(
-    problem: ValidationError, spec: type[BaseModel], document: Document, kind: str
+    problem: ValidationError, spec: type[BaseModel], document: Document, kind: str, where: str = ""
 ) -> DeclarationError:
-    """The first fault with its line, the others as examples. A field nobody knows comes first: it explains a missing one."""
+    """The first fault with its line, the others as examples. A field nobody knows comes first: it explains a missing one.
+
+    `where` says where the fields can be looked up, by default with `ml-assets components`.
+    """
     faults: list[Fault] = sorted(map(dict, problem.errors()), key=lambda fault: fault["type"] != "extra_forbidden")
     first = faults[0]
     remedy, asked = _remedy(first, faults, spec, document), kind.rpartition(".")[2]
     nested = [str(part) for part in first["loc"][:1] if len(first["loc"]) > 1]
+    looked_up = where or f"`ml-assets components {'.'.join((asked, *nested))}` lists the fields"
     return DeclarationError(
         f"{kind}: {_said(first, document)}", place=document.place_of("attributes", *map(str, first["loc"])),
         expected=_expected(first, spec), got=_got(first),
-        remedy=f"{remedy}{'' if remedy.endswith('?') else ';'} `ml-assets components {'.'.join((asked, *nested))}` lists the fields",
+        remedy=f"{remedy}{'' if remedy.endswith('?') else ';'} {looked_up}",
         examples=[f"line {_line(fault, document)}: {_said(fault, document)}" for fault in faults[1:]],
     )  # fmt: skip
 
@@ -54,7 +59,9 @@ def _line(fault: Fault, document: Document) -> str:
 def _field(fault: Fault, document: Document) -> str:
     """Dotted name of the field as it is written, or as it would be when it is missing."""
     path = [str(part) for part in fault["loc"]]
-    written = document.written(["attributes", *path])[1:]
+    written = document.written(["attributes", *path])
+    # A profile has its fields at the top.
+    written = written[1:] if written[:1] == ["attributes"] else written
     return ".".join([*written, path[-1]] if fault["type"] == "missing" else written) or "attributes"
 
 
@@ -117,7 +124,9 @@ def _kinds(fault: Fault, spec: type[BaseModel]) -> list[str]:
 def _got(fault: Fault) -> object:
     if fault["type"] == "missing":
         return "nothing"
-    return fault["loc"][-1] if fault["type"] == "extra_forbidden" else fault.get("input")
+    if fault["type"] == "model_type" and (fault.get("ctx") or {}).get("class_name") == EnvironmentSpec.__name__:
+        return "a value, not repeated here because it may be secret"
+    return fault["loc"][-1] if fault["type"] == "extra_forbidden" else without_password(str(fault.get("input")))
 
 
 def _known(fault: Fault, spec: type[BaseModel]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from ml_assets.errors import DeclarationError, UnknownNameError
 from ml_assets.graph.invalid import invalid_declaration
+from ml_assets.graph.profile import load_profile
 from ml_assets.graph.yaml_document import Document, read_documents
-from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
+from ml_assets.specs import FeatureSetSpec, ModelSpec, PromotionSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
 from ml_assets.specs.base import Described
 
 PREFIX = "ml_assets."
@@ -47,22 +48,24 @@ class Project:
 
     declarations: tuple[Declaration, ...]
     sql_root: Path
+    # Of models that declare none.
+    promotion: PromotionSpec = field(default_factory=PromotionSpec)
 
     def including(self, declaration: Declaration) -> Project:
         """With one more declaration, unless an equal spec is already there (a component declared in Python)."""
         if any(known.spec == declaration.spec for known in self.declarations):
             return self
-        return Project((*self.declarations, declaration), self.sql_root)
+        return replace(self, declarations=(*self.declarations, declaration))
 
 
 def load_project(defs_root: Path, sql_root: Path, project_root: Path) -> Project:
-    """Every ml_assets declaration below `defs_root`; unchanged files are not read twice in one process.
+    """Every ml_assets declaration below `defs_root`, with what the profile says; unchanged files are not read twice.
 
     Places are given relative to `project_root`.
     """
     files = sorted(defs_root.rglob("defs.yaml"))
     stamp = tuple((str(path), path.stat().st_mtime_ns) for path in files)
-    return _load(defs_root, sql_root, project_root, stamp)
+    return replace(_load(defs_root, sql_root, project_root, stamp), promotion=load_profile(project_root).spec.promotion)
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,8 @@ from ml_assets.specs.evaluation import EvaluationSpec, SliceSpec
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.gate import CardSpec, GateSpec, PromotionSpec
 from ml_assets.specs.models import LabelSpec, ModelSpec, ScoredOutputSpec
+from ml_assets.specs.profiles import EngineSpec, ProfileSpec
+from ml_assets.specs.pulls import EnvironmentSpec, PullSpec
 from ml_assets.specs.splits import GroupSplitSpec, RandomSplitSpec, StratifiedSplitSpec, TimeSplitSpec
 from ml_assets.specs.tables import (
     CsvFormat,
@@ -21,5 +23,42 @@ from ml_assets.specs.tables import (
 from ml_assets.specs.times import CalendarSpec, FreshnessSpec, SnapshotSpec
 
 __all__ = [
-    "CalendarSpec", "CardSpec", "ColumnSpec", "ContractSpec", "CostSpec", "CsvFormat", "Described", "EvaluationSpec", "FeatureSetSpec", "FreshnessSpec", "GateSpec", "GroupSplitSpec", "JsonLinesFormat", "LabelSpec", "LightGBMSpec", "ModelSpec", "Name", "ParquetFormat", "PromotionSpec", "RandomSplitSpec", "RawTableSpec", "ReferenceSpec", "ScoredOutputSpec", "Severity", "SklearnSpec", "SliceSpec", "SnapshotSpec", "Spec", "SqlTableSpec", "StratifiedSplitSpec", "TableSpec", "TimeSplitSpec", "TuningSpec", "VolumeSpec",
+    "CalendarSpec",
+    "CardSpec",
+    "ColumnSpec",
+    "ContractSpec",
+    "CostSpec",
+    "CsvFormat",
+    "Described",
+    "EngineSpec",
+    "EnvironmentSpec",
+    "EvaluationSpec",
+    "FeatureSetSpec",
+    "FreshnessSpec",
+    "GateSpec",
+    "GroupSplitSpec",
+    "JsonLinesFormat",
+    "LabelSpec",
+    "LightGBMSpec",
+    "ModelSpec",
+    "Name",
+    "ParquetFormat",
+    "ProfileSpec",
+    "PromotionSpec",
+    "PullSpec",
+    "RandomSplitSpec",
+    "RawTableSpec",
+    "ReferenceSpec",
+    "ScoredOutputSpec",
+    "Severity",
+    "SklearnSpec",
+    "SliceSpec",
+    "SnapshotSpec",
+    "Spec",
+    "SqlTableSpec",
+    "StratifiedSplitSpec",
+    "TableSpec",
+    "TimeSplitSpec",
+    "TuningSpec",
+    "VolumeSpec",
 ]  # fmt: skip

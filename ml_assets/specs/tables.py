@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ml_assets.specs.base import Described, Severity, Spec
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
+from ml_assets.specs.pulls import PullSpec
 from ml_assets.specs.times import CalendarSpec, FreshnessSpec
 
 
@@ -122,6 +123,10 @@ class RawTableSpec(TableSpec):
     files: LandingGlob = Field(description="Glob of the landing files, relative to the use case's landing folder.")
     format: FileFormat = Field(default=CsvFormat(), description="How the files are written.")
     contract: ContractSpec = Field(description="What the rows must be.")
+    pull: PullSpec | None = Field(
+        default=None,
+        description="Where `ml-assets pull` fetches the landing file from; by default others put it there.",
+    )
     repeated_rows: Literal["ignore", "warn", "error"] = Field(
         default="warn", description="How fully repeated rows are reported; they are kept either way."
     )
@@ -142,6 +147,16 @@ class RawTableSpec(TableSpec):
                 raise ValueError(f"{role} names columns that the contract does not declare: {unknown}")
         if self.freshness is not None and self.event_time is None:
             raise ValueError("freshness is judged by event time: declare event_time, or leave freshness out")
+        return self
+
+    @model_validator(mode="after")
+    def _pulled_file_is_one_parquet(self) -> RawTableSpec:
+        if self.pull is None:
+            return self
+        if not isinstance(self.format, ParquetFormat) or not re.fullmatch(r"[^*?\[\]]+\.parquet", self.files):
+            raise ValueError(
+                f"pull writes one Parquet file: declare files as its name, such as '{self.name}.parquet', and format as {{kind: parquet}}"
+            )
         return self
 
 

@@ -15,5 +15,6 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
         "GITHUB_ACTIONS",
         "GITHUB_WORKSPACE",
         "DAGSTER_HOME",
+        "ML_ASSETS_PROFILE",
     ):
         monkeypatch.delenv(name, raising=False)

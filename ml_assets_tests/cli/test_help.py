@@ -19,6 +19,8 @@ from ml_assets.specs.fields import fields_below, kind_of, variants
 REGISTRY = ("registry", "drill", "promote", "approve", "rollback", "pin", "compare", "show")
 COMMANDS = (
     "run",
+    "pull",
+    "profile",
     "demo",
     "init",
     "status",

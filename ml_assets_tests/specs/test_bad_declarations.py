@@ -19,6 +19,10 @@ GOOD: dict[str, Any] = {
 }  # fmt: skip
 
 
+PULL = {"database": "sqlite:///data/shop.db", "table": "sales"}
+PARQUET = {"files": "sales.parquet", "format": {"kind": "parquet"}}
+
+
 def declared(**changes: Any) -> RawTableSpec:
     return RawTableSpec.model_validate(GOOD | changes)
 
@@ -75,6 +79,17 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "share above one": (with_column(type="string", max_null_share=2), ["columns.x.max_null_share", "less than or equal to 1"]),
     "what to do with bad rows": (with_contract(bad_rows="drop"), ["bad_rows", "'quarantine' or 'freeze'", "drop"]),
     "what to do with extra columns": (with_contract(extra_columns="ignore"), ["extra_columns", "'freeze', 'evolve' or 'discard'"]),
+    "pull of a text file": ({"pull": PULL}, ["pull writes one Parquet file", "'sales.parquet'", "{kind: parquet}"]),
+    "pull into several files": (PARQUET | {"pull": PULL, "files": "*.parquet"}, ["pull writes one Parquet file"]),
+    "pull of table and query": (PARQUET | {"pull": PULL | {"query": "select 1"}}, ["pull", "exactly one of table and query"]),
+    "pull of nothing": (PARQUET | {"pull": {"database": "sqlite:///a.db"}}, ["pull", "exactly one of table and query"]),
+    "pull by a statement that is no select": (PARQUET | {"pull": {"database": "sqlite:///a.db", "query": "drop table a"}}, ["one SELECT"]),
+    "pull from a Postgres URL": (PARQUET | {"pull": PULL | {"database": "postgresql://host/db"}}, ["pull.database", "environment variable", "{env: SHOP_DATABASE_URL}"]),
+    "pull with a password": (PARQUET | {"pull": PULL | {"database": "postgresql://me:hunter2@host/db"}}, ["pull.database", "holds a password", "{env: SHOP_DATABASE_URL}"]),
+    "pull with a password as parameter": (PARQUET | {"pull": PULL | {"database": "postgresql://host/db?password=hunter2"}}, ["holds a password"]),
+    "pull from no URL": (PARQUET | {"pull": PULL | {"database": "data/shop.db"}}, ["'data/shop.db'", "sqlite:///FILE"]),
+    "pull from an odd variable": (PARQUET | {"pull": PULL | {"database": {"env": "MY VAR"}}}, ["database", "env"]),
+    "pull every minute": (PARQUET | {"pull": PULL | {"every": "minute"}}, ["pull.every", "'hour', 'day' or 'week'"]),
     "event time nobody declares": ({"event_time": "when"}, ["event_time names column 'when'", "does not declare"]),
     "event time of another type": ({"event_time": "note"}, ["event_time column 'note'", "timestamp or date"]),
     "availability nobody declares": ({"available_at": "seen"}, ["available_at names column 'seen'"]),

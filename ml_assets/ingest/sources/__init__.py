@@ -1,0 +1,1 @@
+"""Other databases, as rows in Arrow batches: SQLite, DuckDB, Postgres."""

@@ -1,0 +1,21 @@
+"""Nothing of the surroundings reaches these tests."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "ML_ASSETS_HOME",
+        "ML_ASSETS_NOW",
+        "ML_ASSETS_RETRAIN",
+        "GITHUB_ACTIONS",
+        "GITHUB_WORKSPACE",
+        "DAGSTER_HOME",
+        "ML_ASSETS_PROFILE",
+        "ML_ASSETS_MEMORY_LIMIT",
+        "ML_ASSETS_THREADS",
+    ):
+        monkeypatch.delenv(name, raising=False)
