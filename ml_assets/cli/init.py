@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import click
@@ -15,6 +16,7 @@ from ml_assets.errors import DeclarationError, UnderstandingError
 from ml_assets.graph.compile import compile_graph
 from ml_assets.graph.locate import find_project, new_project
 from ml_assets.graph.project import load_project
+from ml_assets.onboarding.databases import Fetched, fetched, is_database
 from ml_assets.onboarding.initialize import Place, Plan, carry_out, left_alone, plan_of
 from ml_assets.onboarding.landing_files import LARGE, refuse_too_little_space
 from ml_assets.onboarding.sources import gather
@@ -52,18 +54,34 @@ def init_command(project: Path | None, name: str, data: tuple[str, ...], said: d
     """Look, say, ask, write; the process's exit code."""
     _refuse_bad_name(name)
     place = _place(project)
-    wishes = Wishes(name, gather(data), **(said | {"horizon_days": _days(said.pop("horizon", None))}))
-    understanding = _understood(wishes, manner)
-    if not manner.as_json:
-        _print_understanding(understanding)
-    if manner.asks and (other := _asked(understanding, wishes)) != wishes:
-        understanding = _understood(other, manner)
-        _print_understanding(understanding)
-    plan = plan_of(understanding, place)
-    written = _carry_out(plan, place, manner)
-    if manner.as_json:
-        sys.stdout.write(json.dumps(_facts(plan, place, written, manner), default=str) + "\n")
+    with TemporaryDirectory(prefix="ml_assets-init-") as folder:
+        taken = _fetched(data, said.pop("table", ()), Path(folder), place)
+        found = taken.files if taken is not None else gather(data)
+        wishes = Wishes(name, found, **(said | {"horizon_days": _days(said.pop("horizon", None))}))
+        understanding = _understood(wishes, manner)
+        if not manner.as_json:
+            _print_understanding(understanding)
+        if manner.asks and (other := _asked(understanding, wishes)) != wishes:
+            understanding = _understood(other, manner)
+            _print_understanding(understanding)
+        if taken is not None:
+            understanding, manner = taken.told_of(understanding), replace(manner, link=False)
+        plan = plan_of(understanding, place)
+        written = _carry_out(plan, place, manner)
+        if manner.as_json:
+            sys.stdout.write(json.dumps(_facts(plan, place, written, manner), default=str) + "\n")
     return 0
+
+
+def _fetched(data: tuple[str, ...], tables: tuple[str, ...], folder: Path, place: Place) -> Fetched | None:
+    """Tables of the database that --data names; None where it names files."""
+    if not any(map(is_database, data)):
+        return None
+    if len(data) > 1:
+        raise UnderstandingError(
+            "a database stands alone", expected="one --data with a database, or files", got=f"{len(data)} of them", remedy="name one database",
+        )  # fmt: skip
+    return fetched(data[0], tables, folder, place.root)
 
 
 def _refuse_bad_name(name: str) -> None:

@@ -84,6 +84,12 @@ def pull(project: Path | None, selection: str, as_json: bool) -> None:
     "--data", multiple=True, required=True, metavar="FILE_OR_GLOB...",
     help="Data files, one or several: --data orders/*.csv customers.csv",
 )  # fmt: skip
+@click.option(
+    "--table",
+    multiple=True,
+    metavar="NAME",
+    help="Table of the database that --data names (sqlite:///FILE, duckdb:///FILE, env:NAME).",
+)
 @click.option("--target", metavar="COLUMN", help="What is to be predicted. Without it: whether --entity comes again.")
 @click.option("--time", metavar="COLUMN", help="When it happened.")
 @click.option("--entity", metavar="COLUMN", help="Names a row; of a log of events: who acts.")

@@ -21,7 +21,7 @@ def landing_names(table: TableFacts) -> dict[Path, str]:
     found: dict[Path, str] = {}
     taken: set[str] = set()
     for path in table.files:
-        name, number = path.name, 2
+        name, number = path.name if table.pulled_from is None else f"{table.name}.parquet", 2
         while name in taken:
             name = f"{number}-{path.name}"
             number += 1
@@ -75,10 +75,10 @@ def source_lines(table: TableFacts) -> list[str]:
 
 def described(table: TableFacts) -> str:
     """What a row is, as far as it can be known."""
+    if table.pulled_table is not None:
+        return f"Rows of {table.pulled_table}, a table of another database."
     names = sorted({path.name for path in table.files})
-    listed = (
-        names[0] if len(names) == 1 else f"{len(names)} files such as {names[0]}" if names else str(table.pulled_table)
-    )
+    listed = names[0] if len(names) == 1 else f"{len(names)} files such as {names[0]}"
     return f"Rows of {listed}."
 
 

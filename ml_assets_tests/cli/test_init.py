@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -243,6 +244,20 @@ def test_files_are_copied_or_linked_and_a_newer_one_is_proposed(churn: Made, tmp
     assert landed.samefile(source)
     copied = churn.home / "landing" / "churn" / "churn" / "churn.csv"
     assert not copied.is_symlink()
+
+
+def test_a_table_of_a_database_is_fetched_and_declared_with_its_pull(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    source = data.churn(tmp_path / "churn.csv", rows=400)
+    with duckdb.connect(str(root / "shop.duckdb")) as connection:
+        connection.execute(f"create table customers as from read_csv('{source}')")
+    made = initialised(root, "churn", "--data", "duckdb:///shop.duckdb", "--table", "customers", "--target", "churned")
+    declared = made.attributes("/customers/defs.yaml")
+    assert declared["pull"] == {"database": "duckdb:///shop.duckdb", "table": "customers"}
+    hurried(made)
+    assert facts(ml(root, "run", "churn", "--json"))["failures"] == {}
+    assert query(made.home, "select count(*) from scores.churn") == [(400,)]
 
 
 def test_a_dry_run_shows_everything_and_writes_nothing(tmp_path: Path) -> None:
