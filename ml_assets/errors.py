@@ -189,3 +189,9 @@ class RegistryError(MlAssetsError):
     """The registry refuses a version, or what somebody wants to do with it."""
 
     code = "MLA700"
+
+
+class UnderstandingError(MlAssetsError):
+    """Data that nobody has described cannot be understood as asked."""
+
+    code = "MLA800"

@@ -56,7 +56,7 @@ def main(ctx: click.Context, project: Path | None) -> None:
 def run(project: Path | None, selection: str, partitions: str | None, retrain: bool, pull: bool, as_json: bool) -> None:
     """Make what is out of date among SELECTION, with all its checks.
 
-    SELECTION: `*`, `schema.table`, `schema.*`, `use_case:NAME`; `+x` adds what x is made from, `x+` what is made from x.
+    SELECTION: `*`, `schema.table`, `schema.*`, `use_case:NAME` or its NAME; `+x` adds what x is made from, `x+` what is made from x.
     """
     from ml_assets.cli.running import run_command
 
@@ -75,6 +75,49 @@ def pull(project: Path | None, selection: str, as_json: bool) -> None:
     from ml_assets.cli.pulling import pull_command
 
     sys.exit(pull_command(project, selection, as_json=as_json))
+
+
+@main.command()
+@click.argument("name")
+@click.argument("more", nargs=-1, metavar="[FILE]...")
+@click.option(
+    "--data", multiple=True, required=True, metavar="FILE_OR_GLOB...",
+    help="Data files, one or several: --data orders/*.csv customers.csv",
+)  # fmt: skip
+@click.option(
+    "--table",
+    multiple=True,
+    metavar="NAME",
+    help="Table of the database that --data names (sqlite:///FILE, duckdb:///FILE, env:NAME).",
+)
+@click.option("--target", metavar="COLUMN", help="What is to be predicted. Without it: whether --entity comes again.")
+@click.option("--time", metavar="COLUMN", help="When it happened.")
+@click.option("--entity", metavar="COLUMN", help="Names a row; of a log of events: who acts.")
+@click.option("--group", metavar="COLUMN", help="Rows of one value stay together in the split.")
+@click.option("--query", metavar="COLUMN", help="Rows of one value are ranked together.")
+@click.option("--task", type=click.Choice(["binary", "multiclass", "regression", "ranking"]), help="What is predicted.")
+@click.option("--positive", metavar="VALUE", help="Value of a binary target that counts as 1.")
+@click.option("--sensitive", multiple=True, metavar="COLUMN", help="Fairness is measured over its groups.")
+@click.option("--keep", multiple=True, metavar="COLUMN", help="Stays a feature although it looks suspicious.")
+@click.option("--horizon", metavar="SPAN", help="How far ahead a log of events is judged, as '30 days'.")
+@click.option("--link", is_flag=True, help="Link the files into the landing folder instead of copying them.")
+@click.option("--real-clock", is_flag=True, help="Let the clock run even if the data ended long ago.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
+@click.option("--apply", is_flag=True, help="Write a changed proposal to files that nobody has edited.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text; asks nothing.")
+@click.pass_obj
+def init(project: Path | None, /, name: str, more: tuple[str, ...], data: tuple[str, ...], **said: Any) -> None:
+    """Look at data and write short declarations and SQL for it, as use case NAME. Then: `ml-assets run NAME`.
+
+    Never writes over a file: run again, it shows what it would change. Questions are asked on a terminal alone, and
+    every answer has an option.
+    """
+    from ml_assets.cli.init import Manner, init_command
+
+    words = ("link", "real_clock", "dry_run", "apply", "yes", "as_json")
+    manner = Manner(**{word: said.pop(word) for word in words})
+    sys.exit(init_command(project, name, (*data, *more), said, manner))
 
 
 @main.command()

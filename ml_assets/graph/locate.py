@@ -46,7 +46,7 @@ def find_project(given: Path | None = None) -> ProjectFolder:
 
     A named folder has to be a project itself. Raises DeclarationError where there is none.
     """
-    named = given or (Path(os.environ[VARIABLE]).expanduser() if os.environ.get(VARIABLE) else None)
+    named = _named(given)
     start = (named or Path.cwd()).resolve()
     for folder in (start,) if named else (start, *start.parents):
         found = next(_projects_at(folder), None)
@@ -59,6 +59,22 @@ def find_project(given: Path | None = None) -> ProjectFolder:
         remedy=f"go to the project's folder, or name it with --project or {VARIABLE}; a new one needs no more than "
         "defs/<use case>/<name>/defs.yaml and sql/",
     )  # fmt: skip
+
+
+def new_project(given: Path | None = None) -> ProjectFolder:
+    """The same where there is none yet: what the named or current folder becomes with its first declaration."""
+    root = (_named(given) or Path.cwd()).resolve()
+    settings = _settings(root)
+    if not settings:
+        return ProjectFolder(root, root / "defs", root, "defs", packaged=False, settings={})
+    package = str(settings.get("root_module"))
+    module = str(settings.get("defs_module") or f"{package}.defs")
+    base = root / "src" if (root / "src" / module.partition(".")[0]).is_dir() else root
+    return ProjectFolder(root, base.joinpath(*module.split(".")), base, module, packaged=True, settings=settings)
+
+
+def _named(given: Path | None) -> Path | None:
+    return given or (Path(os.environ[VARIABLE]).expanduser() if os.environ.get(VARIABLE) else None)
 
 
 def _claimed(found: ProjectFolder) -> ProjectFolder:

@@ -34,12 +34,13 @@ class StagePlan:
 def select(graph: Graph, selection: str) -> list[TableAsset]:
     """Assets by a selection: `*`, `schema.table`, `schema.*`, `use_case:NAME`, `+x` with upstream, `x+` with downstream.
 
-    Several are separated by commas or blanks.
+    A word that is nothing else may be the name of a use case. Several are separated by commas or blanks.
     """
     chosen: set[TableName] = set()
     for word in selection.replace(",", " ").split() or ["*"]:
         core = word.strip("+")
         found = {asset.name for asset in graph if _matches(asset, core)}
+        found = found or {asset.name for asset in graph if asset.use_case == core}
         if not found:
             names = [str(asset.name) for asset in graph]
             near = nearest(core, names)

@@ -62,9 +62,13 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """One table: files of one layout, or one table of a database (`pulled_from`, then without files).
+    """One table: files of one layout, or one table of a database (`pulled_from`, as `env:NAME` where a variable
+    holds its URL; then without files).
 
     `rows` is exact when `counted`, else an estimate from the files' size. `key` names a row, () where nothing does.
+    `missing` are all spellings of a missing value. `discarded` are headers without a name: where there are some, the
+    contract has to say `extra_columns: discard`. `sampled`: facts of columns are those of an evenly spread sample, so that
+    smaller, larger and other values may exist; the key is proved on all rows all the same.
     """
 
     name: str
@@ -78,6 +82,8 @@ class TableFacts:
     event_time: str | None = None
     pulled_from: str | None = None
     pulled_table: str | None = None
+    discarded: tuple[str, ...] = ()
+    sampled: bool = False
 
     def column(self, name: str) -> ColumnFacts:
         """The facts of a column by its warehouse name."""

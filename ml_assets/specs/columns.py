@@ -147,8 +147,16 @@ class ColumnSpec(Spec):
 class ColumnGroupSpec(ColumnSpec):
     """One contract for several columns."""
 
-    names: tuple[str, ...] = Field(min_length=1, description="Names of the columns, all with this contract.")
+    names: tuple[str | dict[str, str], ...] = Field(
+        min_length=1, description="Names of the columns, all with this contract; as `name: header` where they differ."
+    )
     source: None = Field(default=None, description="Has no place here: each column has a header of its own.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Name → header of each column."""
+        pairs = [{name: name} if isinstance(name, str) else name for name in self.names]
+        return {name: header for pair in pairs for name, header in pair.items()}
 
 
 class ContractSpec(Spec):
@@ -181,8 +189,9 @@ class ContractSpec(Spec):
         """Columns declared together stand among the others, after them."""
         for group in self.alike:
             shared = ColumnSpec.model_validate(group.model_dump(exclude={"names"}))
-            for name in group.names:
-                if self.columns.setdefault(name, shared) != shared:
+            for name, header in group.headers.items():
+                own = shared if header == name else shared.model_copy(update={"source": header})
+                if self.columns.setdefault(name, own) != own:
                     raise ValueError(f"column {name} has two contracts: leave it in columns or in alike, not in both")
         if not self.columns:
             raise ValueError("no column is declared: name each under columns, or several under alike")

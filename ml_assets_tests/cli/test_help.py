@@ -22,6 +22,7 @@ COMMANDS = (
     "pull",
     "profile",
     "demo",
+    "init",
     "status",
     "plan",
     "explain",

@@ -41,6 +41,8 @@ class TestSelection:
             ("models.again__champion+", ["models.again__champion", "scores.again"]),
             ("+labels.again__population+", [*ALL[:2], *ALL[3:]]),
             ("+staging.sales+", ALL),
+            ("shop", ALL),
+            ("raw", ["raw.orders"]),
             ("scores.again, raw.orders", ["raw.orders", "scores.again"]),
             ("scores.again raw.orders", ["raw.orders", "scores.again"]),
         ],
