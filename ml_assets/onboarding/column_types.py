@@ -281,8 +281,9 @@ def _typed(count: _Counts, decimal: Literal[".", ","], moment: MomentFormat | No
 def _of_moment(header: str, moment: MomentFormat) -> TypedColumn:
     kind: ColumnType = "date" if moment.is_date else "timestamp"
     if moment.twin is not None:
+        reason = f"{moment.because}; " if moment.because else ""
         note = Note(
-            header, f"{kind} written {moment.format}", f"every value would fit {moment.twin} as well: correct `format` in the declaration if that is meant", doubt=True
+            header, f"{kind} written {moment.format}", f"{reason}every value would fit {moment.twin} as well: correct `format` in the declaration if that is meant", doubt=True
         )  # fmt: skip
     else:
         note = Note(header, f"{kind} written {moment.format}", moment.because or "this format reads its values")

@@ -13,6 +13,7 @@ from ml_assets.warehouse.names import literal
 from ml_assets.warehouse.store import Workbench
 
 _LONG_BATCH = 200
+_LOOKED_AT = 5_000
 _LEAST_REPEATED = 2
 # From this share of columns on, the first line is taken for data.
 _MOST_SHARE = 0.25
@@ -52,7 +53,7 @@ def _standing_below(bench: Workbench, loaded: Loaded) -> list[str]:
         names = ", ".join(literal(header) for header in headers)
         numbers = ", ".join(map(str, range(len(headers))))
         rows = bench.rows(
-            f"select c, count(*) from (select unnest([{numbers}]) as c, unnest([{raws}]) as v, unnest([{names}]) as h from {loaded.sample}) "
+            f"select c, count(*) from (select unnest([{numbers}]) as c, unnest([{raws}]) as v, unnest([{names}]) as h from (from {loaded.sample} limit {_LOOKED_AT})) "
             f"where trim(v) = h group by 1 having count(*) >= {_LEAST_REPEATED} order by 1"
         )
         found += [(headers[number], count) for number, count in rows]

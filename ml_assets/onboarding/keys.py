@@ -17,85 +17,20 @@ _LEAST_ROWS = 20
 _LEAST_MOMENTS = 5
 _LEAST_FILLED = 0.95
 # Times that are no event's: of birth, of an end to come, of bookkeeping.
-_OTHER_TIMES = frozenset(
-    [
-        "birth",
-        "born",
-        "birthday",
-        "dob",
-        "geburtsdatum",
-        "end",
-        "ende",
-        "expiry",
-        "expires",
-        "expiration",
-        "due",
-        "until",
-        "deadline",
-        "updated",
-        "modified",
-        "changed",
-        "deleted",
-        "closed",
-        "cancelled",
-        "churn",
-        "last",
-        "next",
-    ]
-)
-_EVENT_TIMES = frozenset(
-    [
-        "event",
-        "created",
-        "ordered",
-        "order",
-        "invoice",
-        "purchase",
-        "transaction",
-        "timestamp",
-        "time",
-        "date",
-        "datetime",
-        "datum",
-        "zeit",
-        "occurred",
-        "started",
-        "start",
-        "at",
-        "day",
-        "signup",
-        "registered",
-        "application",
-        "booking",
-        "visit",
-    ]
-)
-_WHO = frozenset(
-    [
-        "customer",
-        "user",
-        "patient",
-        "client",
-        "member",
-        "person",
-        "account",
-        "household",
-        "subscriber",
-        "student",
-        "employee",
-        "driver",
-        "device",
-        "session",
-        "store",
-        "shop",
-        "site",
-        "machine",
-        "player",
-        "visitor",
-        "kunde",
-        "patienten",
-    ]
-)
+_OTHER_TIMES = frozenset((
+    "birth", "born", "birthday", "dob", "geburtsdatum", "end", "ende", "expiry", "expires", "expiration", "due",
+    "until", "deadline", "updated", "modified", "changed", "deleted", "closed", "cancelled", "churn", "last", "next",
+))  # fmt: skip
+_EVENT_TIMES = frozenset((
+    "event", "created", "ordered", "order", "invoice", "purchase", "transaction", "timestamp", "time", "date",
+    "datetime", "datum", "zeit", "occurred", "started", "start", "at", "day", "signup", "registered", "application",
+    "booking", "visit",
+))  # fmt: skip
+_WHO = frozenset((
+    "customer", "user", "patient", "client", "member", "person", "account", "household", "subscriber", "student",
+    "employee", "driver", "device", "session", "store", "shop", "site", "machine", "player", "visitor", "kunde",
+    "patienten",
+))  # fmt: skip
 _ENDS_AS_ID = frozenset(["id", "nr", "no", "number", "num", "uuid", "kennung", "key", "code", "ref"])
 
 

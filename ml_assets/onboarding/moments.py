@@ -29,6 +29,8 @@ _ISO_ODD = (
 FORMATS = tuple(day + clock for day in (*_DAY_FIRST, *_MONTH_FIRST, *_NAMED) for clock in _CLOCKS) + _ISO_ODD
 _EXAMPLES = 400
 _LEAST = 0.99
+_LEAST_VARIED = 3
+_LEAST_ORDERED = 5
 _TWINS = {**dict(zip(_DAY_FIRST, _MONTH_FIRST, strict=True)), **dict(zip(_MONTH_FIRST, _DAY_FIRST, strict=True))}
 
 
@@ -84,7 +86,7 @@ def _format_of(bench: Workbench, table: str, column: str, missing: Sequence[str]
     if not fitting:
         several = sorted((written for written, share in shares.items() if share >= 0.05), key=lambda w: -shares[w])
         return MomentFormat(None, best, several=tuple(_without_twins(several)))
-    return _chosen(bench, table, column, fitting, shares, day_first=day_first)
+    return _chosen(bench, table, column, fitting, shares, total, day_first=day_first)
 
 
 def _without_twins(formats: Sequence[str]) -> list[str]:
@@ -103,7 +105,14 @@ def _twin(written: str) -> str | None:
 
 
 def _chosen(
-    bench: Workbench, table: str, column: str, fitting: Sequence[str], shares: dict[str, float], *, day_first: bool
+    bench: Workbench,
+    table: str,
+    column: str,
+    fitting: Sequence[str],
+    shares: dict[str, float],
+    total: int,
+    *,
+    day_first: bool,
 ) -> MomentFormat:
     first = fitting[0]
     twin = _twin(first)
@@ -111,17 +120,26 @@ def _chosen(
     if twin is None or twin not in fitting:
         return MomentFormat(first, share, because="" if twin is None else "a part above 12 can only be the day")
     days, months = (first, twin) if first.startswith("%d") else (twin, first)
+    text = f"trim({column}, ' \t\u00a0')"
+    counts = bench.rows(f"select count({valid_moment(text, days)}), count({valid_moment(text, months)}) from {table}")[
+        0
+    ]
+    if counts[0] != counts[1]:
+        return MomentFormat(
+            days if counts[0] > counts[1] else months, share, because="a part above 12 can only be the day"
+        )
     # A part that never changes is the day: months are told by their first.
     varied = bench.rows(
         f"select count(distinct day({valid_moment('v', days)})), count(distinct month({valid_moment('v', days)})) from tried"
     )[0]
-    if varied[0] == 1 and varied[1] > 1:
-        return MomentFormat(days, share, because="the first part never changes, so it is the day")
-    if varied[1] == 1 and varied[0] > 1:
-        return MomentFormat(months, share, because="the second part never changes, so it is the day")
+    if varied[0] == 1 and varied[1] >= _LEAST_VARIED:
+        return MomentFormat(days, share, months, because="the first part never changes, so it is the day")
+    if varied[1] == 1 and varied[0] >= _LEAST_VARIED:
+        return MomentFormat(months, share, days, because="the second part never changes, so it is the day")
     orders = [_in_order(bench, table, column, written) for written in (days, months)]
-    if orders[0] != orders[1]:
-        return MomentFormat(days if orders[0] else months, share, because="read so, the rows stand in order of time")
+    if orders[0] != orders[1] and total >= _LEAST_ORDERED:
+        chosen, other = (days, months) if orders[0] else (months, days)
+        return MomentFormat(chosen, share, other, because="read so, the rows stand in order of time")
     return MomentFormat(days, share, months) if day_first or "." in first else MomentFormat(months, share, days)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ml_assets.ingest.landing import LandedFile
 from ml_assets.ingest.layout import ExaminedFile, Layout, scan_paths
 from ml_assets.ingest.readers import regular_source
 from ml_assets.ingest.text import (
@@ -23,8 +22,9 @@ from ml_assets.ingest.text import (
     records_of,
 )
 from ml_assets.onboarding.dialects import Dialect, broken, dialect_of, refusal
+from ml_assets.onboarding.json_lines import IS_OBJECT, json_values, keys_of
 from ml_assets.onboarding.sampling import write_sample
-from ml_assets.onboarding.surveys import Survey
+from ml_assets.onboarding.surveys import Survey, landed
 from ml_assets.onboarding.understanding import Note
 from ml_assets.specs.columns import ColumnSpec, ContractSpec
 from ml_assets.specs.tables import FileFormat, JsonLinesFormat, ParquetFormat, RawTableSpec
@@ -37,7 +37,6 @@ _MOST_CELLS = 20_000_000
 _LEAST_ROWS = 5_000
 # A table of so few values is looked at whole, however many rows they make.
 _WHOLE_CELLS = 5_000_000
-_MOST_KEYS = 5_000
 # Small groups of rows, so that both cores have something to do with a small table.
 _ROW_GROUP = 10_240
 
@@ -146,7 +145,7 @@ def _load_text(bench: Workbench, survey: Survey, number: int) -> Loaded:
     form = survey.format
     headers = next(iter(survey.headers.values()))
     if isinstance(form, JsonLinesFormat):
-        headers = _json_keys(bench, survey)
+        headers = keys_of(bench, survey)
     named = tuple(header for header in headers if header)
     filling = _Filling(bench, f"sample_{number}", named)
     most = most_rows(len(named))
@@ -186,8 +185,7 @@ def _spec(form: FileFormat) -> RawTableSpec:
 
 
 def _examined(path: Path, header: tuple[str, ...], wanted: tuple[str, ...]) -> ExaminedFile:
-    landed = LandedFile(path.name, path.absolute(), path.stat().st_size, 0, "")
-    return ExaminedFile(landed, Layout(header, wanted, packed=is_packed(path)), IRREGULAR, None)
+    return ExaminedFile(landed(path), Layout(header, wanted, packed=is_packed(path)), IRREGULAR, None)
 
 
 def _scan(filling: _Filling, survey: Survey, paths: Sequence[Path], header: tuple[str, ...]) -> str:
@@ -279,49 +277,12 @@ def _record_rows(filling: _Filling, survey: Survey, path: Path, limit: int) -> t
         filling.add(
             "select * from arriving"
             if header
-            else f"select {_json_values(filling.headers)} from arriving where {_IS_OBJECT.format(text='_c0')}"
+            else f"select {json_values(filling.headers)} from arriving where {IS_OBJECT.format(text='_c0')}"
         )
         filling.bench.connection.unregister("arriving")
     size = sum(len(field) + 1 for row in good for field in row)
     guessed = taken if ended else int(taken * max(1.0, path.stat().st_size / max(1, size)))
     return guessed, ended
-
-
-_IS_OBJECT = "case when json_valid({text}) then json_type({text}) = 'OBJECT' else false end"
-
-
-def _json_values(headers: Sequence[str]) -> str:
-    paths = [literal("/" + header.replace("~", "~0").replace("/", "~1")) for header in headers]
-    return ", ".join(f"json_extract_string(_c0, {path})" for path in paths)
-
-
-def _json_keys(bench: Workbench, survey: Survey) -> tuple[str, ...]:
-    """Keys of the objects of each file's first lines, in order of appearance."""
-    lines: list[str] = []
-    for path in survey.files:
-        most = max(100, 20_000 // len(survey.files))
-        lines += [record.fields[0] for record in islice(records_of(path, survey.format), most) if not record.fault]
-    bench.connection.register("arriving", pa.table({"line": pa.array(lines, pa.string())}))
-    keys = bench.rows(
-        "select key, min(n), min(p) from (select n, unnest(json_keys(line)) as key, generate_subscripts(json_keys(line), 1) as p "
-        f"from (select line, row_number() over () as n from arriving) where {_IS_OBJECT.format(text='line')}) group by 1 order by 2, 3"
-    )
-    bench.connection.unregister("arriving")
-    named = tuple(row[0] for row in keys if row[0].strip())
-    if not named:
-        raise refusal(
-            survey.files[0],
-            "no line is a JSON object with keys",
-            "one JSON object a line",
-            f"{len(lines)} lines without",
-            "write one object a line",
-        )
-    if len(named) > _MOST_KEYS:
-        raise refusal(
-            survey.files[0], "the objects have too many different keys", f"at most {_MOST_KEYS:,}", f"{len(named):,}",
-            "keys may hold values (ids, days): write them as a field",
-        )  # fmt: skip
-    return named
 
 
 def _check_readable(survey: Survey, filling: _Filling, sampled: int) -> None:
@@ -363,7 +324,7 @@ def _reading_notes(survey: Survey, filling: _Filling, sampled: int) -> list[Note
 
 def _load_parquet(bench: Workbench, name: str, dialects: dict[Path, Dialect], number: int) -> Loaded:
     files = tuple(dialects)
-    paths = scan_paths([_examined(path, (), ()).landed for path in files])
+    paths = scan_paths([landed(path) for path in files])
     scan = f"read_parquet({paths}, binary_as_string = true, union_by_name = true)"
     try:
         types = bench.columns(scan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+from ml_assets.ingest.landing import LandedFile
 from ml_assets.ingest.text import IRREGULAR, TextFormat, TextShape, opened_bytes, shape_of
 from ml_assets.onboarding.dialects import Dialect, broken, is_rather_latin, refusal
 from ml_assets.onboarding.understanding import Note
@@ -101,3 +102,8 @@ def _turns_latin(path: Path) -> bool:
             if is_rather_latin(block.decode("utf-8", "surrogateescape")):
                 return True
     return False
+
+
+def landed(path: Path) -> LandedFile:
+    """The file as the ingest's readers know files; its content is not hashed."""
+    return LandedFile(path.name, path.absolute(), path.stat().st_size, 0, "")

@@ -151,6 +151,7 @@ READ = [
     Read("thousands marks", of(lambda i: f'"{i + 1},{i:03},500.25"'), {"odd": "string"}, ("thousands",)),
     Read("a fault in many", lines("id,visits,again", [*ROWS * 5, "1,many,yes"]), {"visits": "integer"}, ("are no integer: many",), put_aside=1),
     Read("JSON with nested values", "".join(f'{{"id": {n}, "v": {n % 5}, "again": {n % 2}, "more": {{"a": [1, {n}]}}}}\n' for n in range(60)), {"more": "string"}, ("nested",), file="x.jsonl"),
+    Read("JSON with a rare key", "".join(f'{{"id": {n}, "v": {n % 5}, "again": {n % 2}}}\n' for n in range(21_000)) + '{"id": 1, "rare": 2.5}\n', {"rare": "float"}, file="x.jsonl"),
     Read("JSON with a broken line", "".join(f'{{"id": {n}, "again": {n % 2}, "v": {n % 5}}}\n' for n in range(60)) + "oops\n", {"v": "integer"}, ("cannot be read",), file="x.jsonl", put_aside=1),
     Read("Parquet of many types", parquet({"id": list(range(60)), "v": [1, 2, 3] * 20, "again": [True, False] * 30, "many": [[1, 2]] * 60, "price": [1.5, None] * 30}),
          {"many": "string", "price": "float", "again": "boolean"}, ("read as text",), file="x.parquet"),
