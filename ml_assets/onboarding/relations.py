@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
@@ -48,6 +49,20 @@ def relations_of(bench: Workbench, tables: Sequence[Examined], main: str) -> tup
     return found, notes
 
 
+def share_before(
+    bench: Workbench, child: Examined, relation: Relation, parent: Examined, times: tuple[str, str]
+) -> float:
+    """Share of child rows that lie before the row they belong to; `times` are the event times of child and parent. NaN
+    where no row belongs to one."""
+    theirs, ours = map(quoted, times)
+    joined = (
+        f"from ({child.narrowed([relation.child_column, times[0]])}) c join ({parent.narrowed([relation.parent_column, times[1]])}) p "
+        f"on c.{quoted(relation.child_column)} = p.{quoted(relation.parent_column)}"
+    )
+    found = bench.value(f"select avg((c.{theirs} < p.{ours})::int) {joined}")
+    return math.nan if found is None else float(found)
+
+
 def _related(bench: Workbench, child: Examined, column: ColumnFacts, parent: Examined) -> tuple[float, Relation | None]:
     if len(parent.facts.key) != 1:
         return 0.0, None
@@ -55,6 +70,8 @@ def _related(bench: Workbench, child: Examined, column: ColumnFacts, parent: Exa
     alike = _alike(column, key, parent.facts.name)
     if key.type != column.type or not _plausible(column, alike):
         return 0.0, None
+    if child.facts.key == (column.name,) and alike < _LEAST_ALIKE:
+        return 0.0, None  # a number that names the child's own rows is among any other numbers
     own, theirs = quoted(column.name), quoted(key.name)
     matched = bench.value(
         f"select count(*) filter (k is not null) / count(*) from (select distinct {own} as v from {child.rows} where {own} is not null order by hash(v) limit {_MOST_VALUES}) "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ml_assets.errors import UnderstandingError
@@ -12,16 +12,17 @@ from ml_assets.onboarding.features import left_out_of
 from ml_assets.onboarding.keys import event_time_of, group_of, with_key
 from ml_assets.onboarding.naming import plain_words
 from ml_assets.onboarding.reading import load, workbench
-from ml_assets.onboarding.relations import relations_of
+from ml_assets.onboarding.relations import relations_of, share_before
 from ml_assets.onboarding.suspicion import TargetOf, too_good
 from ml_assets.onboarding.tasks import TaskFacts, task_of
-from ml_assets.onboarding.understanding import ColumnFacts, Note, Shape, Understanding
+from ml_assets.onboarding.understanding import ColumnFacts, Note, Relation, Shape, Understanding
 from ml_assets.onboarding.wishes import Wishes, column_meant, column_named, unknown_column
 from ml_assets.warehouse.store import Workbench
 
 Progress = Callable[[str], None]
 _QUERY_NAMES = ("qid", "query_id", "queryid", "query", "search_id", "srch_id", "session_query")
 _MOST_GRADE = 5
+_LEAST_BEFORE = 0.5
 
 
 def understand(wishes: Wishes, *, progress: Progress = lambda _: None) -> Understanding:
@@ -190,21 +191,39 @@ class _Understanding:
         roles = [name for name in (target, query, time, *self.main.facts.key) if name]
         self.progress("looking for columns that are too good")
         self._mark_suspicious(target, task, roles)
-        if time is None:
-            time, said = event_time_of(self.main, [target, *([query] if query else [])])
-            self.notes += said
-        key = self.main.facts.key[0] if len(self.main.facts.key) == 1 else None
-        group = self._group(target, entity, key, time, query)
         relations, said = (
             relations_of(self.bench, list(self.tables.values()), self.name_of_main)
             if len(self.tables) > 1
             else ([], [])
         )
+        if time is None:
+            time, dated = event_time_of(self.main, [target, *([query] if query else [])])
+            begins = self._begins(time, relations)
+            self.notes += [begins] if begins else dated
+            time = None if begins else time
         self.notes += said
+        key = self.main.facts.key[0] if len(self.main.facts.key) == 1 else None
+        group = self._group(target, entity, key, time, query)
         joined = any(self.name_of_main in (relation.child, relation.parent) for relation in relations)
         shape: Shape = "ranking" if task.task == "ranking" else "related" if joined else "flat"
         finished = self._finished(shape, task, target, key, time, group=group, query=query)
         return replace(finished, relations=tuple(relations))
+
+    def _begins(self, time: str | None, relations: Sequence[Relation]) -> Note | None:
+        """What to say where the main table's date is when something began, so that what belongs to a row comes after it."""
+        for relation in relations:
+            child = self.tables[relation.child]
+            theirs = event_time_of(child, ())[0] if relation.parent == self.name_of_main else None
+            if time is None or theirs is None:
+                continue
+            before = share_before(self.bench, child, relation, self.main, (theirs, time))
+            if before < _LEAST_BEFORE:
+                header = self.main.facts.column(time).header
+                return Note(
+                    header, f"when something began, not when a row is judged: all rows of {relation.child} count, whenever they happened",
+                    f"only {before:.0%} of them lie before it; make sure that none is later than the outcome", doubt=True, answered_by=f"--time {header}",
+                )  # fmt: skip
+        return None
 
     def _query(self, target: str) -> str | None:
         if self.wishes.query is not None:
