@@ -85,6 +85,11 @@ def assess(spec: ModelSpec, version: ModelVersion, scored: ScoredRows, champion:
     options = options_of(spec, version)
     absent: dict[str, str] = {}
     scores = {name: scored.test(name)[1] for name in scored.scores}
+    if champion is not None and champion.manifest["split"] != spec.split.model_dump(mode="json"):
+        absent[CHAMPION] = (
+            f"{champion} was trained under another split: it may have learnt from rows that are tested here"
+        )
+        champion = None
     served = None if champion is None else scores_of(champion.package, scored)
     if served is not None:
         scores[CHAMPION] = served

@@ -119,6 +119,23 @@ def test_other_rows_are_scored_by_the_same_model(tmp_path: Path) -> None:
         assert bench.rows("select count(*), min(visit) from wh.scores.visit_scores") == [(50, "n0000")]
 
 
+def test_a_champion_of_another_split_is_not_compared_on_rows_that_it_may_have_learnt_from(tmp_path: Path) -> None:
+    project = FlatProject.create(tmp_path / "project", CASES["truth_value_label"])
+    run_graph(project.context(), list(project.graph()))
+    project.declare("model", CASES["truth_value_label"].replace("{kind: random}", "{kind: random, seed: 8}"))
+    run_graph(project.context(), list(project.graph()))
+
+    with project.context().warehouse.reading() as bench:
+        told = bench.rows(
+            "select value, text from wh.evaluation.visit_model__facts where version = 2 and fact = 'champion_version'"
+        )
+        compared = bench.rows("select distinct other from wh.evaluation.visit_model__comparisons where version = 2")
+    assert told == [
+        (None, "visit_model@1 was trained under another split: it may have learnt from rows that are tested here")
+    ]
+    assert ("champion",) not in compared
+
+
 def test_new_rows_are_scored_at_once_and_learnt_from_when_the_schedule_says(tmp_path: Path) -> None:
     project = FlatProject.create(tmp_path / "project", CASES["truth_value_label"])
     run_graph(project.context(), list(project.graph()))
