@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.processes import run
 
 ROWS = 50_000
+ASKED = {"help": ["--help"], "status": ["status"], "plan": ["plan"]}
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -24,12 +25,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for one in found:
         print(
             f"  init {one['init']:.1f} s, run {one['run']:.1f} s, {one['lines']} lines, "
-            f"ROC AUC {one['auc']:.4f}, LightGBM's defaults {one['defaults_auc']:.4f}",
+            f"ROC AUC {one['auc']:.4f}, LightGBM's defaults {one['defaults_auc']:.4f}; "
+            + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in one["asked"].items()),
             flush=True,
         )
     return {
         "files": found,
         "seconds": median(one["init"] + one["run"] for one in found),
+        "asked": {name: median(one["asked"][name] for one in found) for name in ASKED},
         "lines": max(one["lines"] for one in found),
         "worst_gain": min(one["auc"] - one["defaults_auc"] for one in found),
     }
@@ -44,9 +47,11 @@ def _once(seed: int) -> dict[str, Any]:
         (root / "sql").mkdir()
         init = run([*command, "init", "churn", "--data", str(root / "customers.csv"), "--target", "churned", "--yes"])
         made = run([*command, "run", "churn"])
+        asked = {name: run([*command, *words]).seconds for name, words in ASKED.items()}
         return {
             "init": init.seconds,
             "run": made.seconds,
+            "asked": asked,
             "lines": declared_lines(root / "defs"),
             **_quality(root / ".ml_assets" / "warehouse.duckdb"),
         }

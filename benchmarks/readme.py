@@ -77,6 +77,8 @@ def block(kept: Mapping[str, Any]) -> str:
         rows.append((what, f"{own['seconds']:.1f} s, {own['lines']} lines declared", "≤ 60 s, ≤ 30 lines", command))
         what = "its test ROC AUC less that of LightGBM's own defaults on the same split, worst of three files"
         rows.append((what, f"{own['worst_gain']:+.4f}", "≥ 0", command))
+        said = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in own["asked"].items())
+        rows.append(("the tool itself on that project: `--help`, `status`, `plan`", said, "≤ 0.3, 3, 3 s", command))
     if evaluation := kept.get("evaluation"):
         said = f"{evaluation['binary']['seconds']:.1f} s ({evaluation['binary']['cpu_seconds']:.1f} s of CPU)"
         what = "1,000 bootstrap draws of 100,000 rows, four estimators, all binary metrics"
