@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,7 +113,11 @@ def _days(horizon: str | None) -> int | None:
             got=horizon,
             remedy="correct --horizon",
         ) from problem
-    return max(1, math.ceil(days))
+    if days != int(days) or days < 1:
+        raise UnderstandingError(
+            f"a horizon of {horizon} is finer than snapshots", expected="whole days or weeks, as '30 days'", got=horizon, remedy="correct --horizon",
+        )  # fmt: skip
+    return int(days)
 
 
 def _understood(wishes: Wishes, manner: Manner) -> Understanding:

@@ -91,6 +91,11 @@ def _clock_words(clock: Clock, file: Path, *, clock_set: bool) -> str:
             f"The data is history, so the project's clock now stands at {clock.text}, after its last day ({file}). "
             "When current data arrives, delete that file."
         )
+    if clock.too_early:
+        return (
+            f"The project's clock stands still before this data ends: with ML_ASSETS_NOW={clock.text} it stands after the last day. "
+            f"What lies after the clock is seen by no snapshot; delete {file} once all data is current."
+        )
     return (
         f"The data is history: with ML_ASSETS_NOW={clock.text} the clock stands after its last day. With the real time, "
         "outcomes after the end of the data would be taken for none."

@@ -95,7 +95,13 @@ def _model_table(model: ModelLine) -> Table:
     return table
 
 
+def _print_overlooked(console: Console, summary: Summary) -> None:
+    for said in summary.overlooked:
+        console.print(f"  [yellow]note[/]  {escape(said)}", soft_wrap=True, highlight=False)
+
+
 def _print_next(console: Console, summary: Summary, failures: list[str]) -> None:
+    _print_overlooked(console, summary)
     for model in summary.models:
         if Path(model.report).exists():
             console.print(f"Report: {_relative(model.report)}", soft_wrap=True)
@@ -103,7 +109,7 @@ def _print_next(console: Console, summary: Summary, failures: list[str]) -> None
         console.print("Next: repair what is named above, then `ml-assets run` goes on where it stopped.")
     else:
         console.print(
-            "Next: `make ui` shows the graph; `ml-assets status` says what is out of date; new landing files are picked up by the sensor."
+            "Next: `ml-assets ui` shows the graph; `ml-assets status` says what is out of date; new landing files are picked up by the sensor."
         )
 
 
@@ -126,6 +132,7 @@ def print_status(summary: Summary, stale: dict[str, dict[str, str]]) -> None:
             f"  {check.severity:<5} {check.asset}{at} {check.check} ({check.code}): {escape(check.summary)} [{check.place}]",
             soft_wrap=True,
         )
+    _print_overlooked(console, summary)
     waiting = [line.asset for line in summary.assets if not line.partitions and line.asset not in stale]
     for asset in waiting:
         console.print(

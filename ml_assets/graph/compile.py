@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from graphlib import CycleError, TopologicalSorter
@@ -26,7 +26,7 @@ from ml_assets.specs.base import Described
 from ml_assets.specs.times import SnapshotSpec
 from ml_assets.training.example_set import ExampleSetAsset
 from ml_assets.training.model import ModelAsset
-from ml_assets.training.training_set import TrainingSetAsset
+from ml_assets.training.training_set import TRAINING_COLUMNS, TrainingSetAsset, is_kept
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import SCHEMAS, TableName
 
@@ -235,7 +235,15 @@ class _Compiler:
                 seen[column] = name
         self._refuse_unknown_features(spec, seen, declaration)
 
-    def _refuse_unknown_features(self, spec: ModelSpec, seen: Iterable[str], declaration: Declaration) -> None:
+    def _refuse_unknown_features(self, spec: ModelSpec, seen: Collection[str], declaration: Declaration) -> None:
+        beside = {spec.entity, *spec.carried}
+        taken = [name for name in TRAINING_COLUMNS if name in beside or (name in seen and is_kept(spec, name))]
+        if taken:
+            raise DeclarationError(
+                f"no feature, entity or group can be called {taken[0]}: the training set has a column of that name", place=declaration.place_of("features" if spec.features else "source"),
+                expected=f"other names than {', '.join(TRAINING_COLUMNS)}", got=", ".join(taken),
+                remedy="call it otherwise (the contract's `source` keeps the header of the file), or list it under exclude",
+            )  # fmt: skip
         wanted = {"exclude": spec.exclude, "categorical": spec.categorical, "evaluation": spec.evaluation.watched}
         for field, names in wanted.items():
             unknown = sorted(set(names) - set(seen))

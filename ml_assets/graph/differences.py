@@ -79,6 +79,8 @@ def _belongs(field: str, declared: DeclaredAs) -> bool:
         return not field.startswith("contract.alike")
     schema, _, suffix = f"{declared.asset.schema}.{declared.asset.table}".partition("__")
     own = _MODEL_FIELDS.get(schema.partition(".")[0] + (f"__{suffix}" if suffix else ""), ())
+    if declared.asset.schema == "training" and declared.spec.get("source"):
+        own = (*own, *_MODEL_FIELDS["labels"], "entity")  # no table of labels stands before it
     return any(field == name or field.startswith(f"{name}.") for name in own)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ml_assets.evaluation.evaluation import EvaluationAsset, test_metrics
 from ml_assets.graph.compile import Graph
+from ml_assets.graph.overlooked import overlooked
 from ml_assets.warehouse.aliases import version_at
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.manifest import whole_manifest
@@ -69,6 +70,7 @@ class Summary:
     assets: tuple[AssetLine, ...]
     models: tuple[ModelLine, ...]
     failed_checks: tuple[FailedCheck, ...] = field(default=())
+    overlooked: tuple[str, ...] = field(default=())
 
     @property
     def errors(self) -> int:
@@ -96,6 +98,7 @@ def summarize(context: RunContext, graph: Graph, assets: Sequence[TableAsset]) -
             FailedCheck(asset, partition, check, code, severity, said, graph[TableName.parse(asset)].place)
             for asset, partition, check, code, severity, said in bench.rows(_CURRENT_FAILURES) if asset in chosen
         )  # fmt: skip
+        unseen = tuple(overlooked(bench, context, graph, assets))
         models = tuple(
             line
             for asset in assets
@@ -113,7 +116,7 @@ def summarize(context: RunContext, graph: Graph, assets: Sequence[TableAsset]) -
                 found.get("warned", 0), found.get("not_applicable", 0),
             )
         )  # fmt: skip
-    return Summary(context.now, tuple(lines), models, failed)
+    return Summary(context.now, tuple(lines), models, failed, unseen)
 
 
 _CURRENT = "from wh.ops.checks c join wh.ops.manifest m on m.asset = c.asset and m.partition = c.partition and m.content = c.content"

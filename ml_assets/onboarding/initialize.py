@@ -37,10 +37,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Clock:
-    """History is to be replayed: the instant at which its clock stands, and whether `init` may set the project's clock."""
+    """History is to be replayed: the instant at which its clock stands, and whether `init` may set the project's clock.
+
+    `too_early`: the project's own clock stands still before the data ends.
+    """
 
     moment: datetime
     settable: bool
+    too_early: bool = False
 
     @property
     def text(self) -> str:
@@ -115,10 +119,11 @@ def _clock(understanding: Understanding, place: Place) -> Clock | None:
         return None
     end, now = newest(understanding), place.home.clock()()
     moment = clock_after(end)
-    if now == moment or abs(now - end) <= _PRESENT or end > now:
+    stands_before = place.home.replays_history and now < moment
+    if not stands_before and (now == moment or abs(now - end) <= _PRESENT or end > now):
         return None
     alone = all(asset.use_case == understanding.name for asset in place.graph)
-    return Clock(moment, settable=alone and not place.home.replays_history)
+    return Clock(moment, alone and not place.home.replays_history, stands_before)
 
 
 def carry_out(plan: Plan, place: Place, *, link: bool, set_clock: bool) -> list[str]:

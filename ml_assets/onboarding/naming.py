@@ -19,7 +19,7 @@ RESERVED = frozenset((
     "intersect", "into", "lambda", "lateral", "leading", "limit", "not", "null", "offset", "on", "only", "or",
     "order", "pivot", "pivot_longer", "pivot_wider", "placing", "primary", "qualify", "references", "returning",
     "select", "show", "some", "summarize", "symmetric", "table", "then", "to", "trailing", "true", "union", "unique",
-    "unpivot", "using", "variadic", "when", "where", "window", "with", "label", "row_id", "snapshot",
+    "unpivot", "using", "variadic", "when", "where", "window", "with", "label", "row_id", "snapshot", "part", "reason",
 ))  # fmt: skip
 
 # Words of a header which say that its values are names of something.

@@ -70,7 +70,7 @@ def _related(bench: Workbench, child: Examined, column: ColumnFacts, parent: Exa
     alike = _alike(column, key, parent.facts.name)
     if key.type != column.type or not _plausible(column, alike):
         return 0.0, None
-    if child.facts.key == (column.name,) and alike < _LEAST_ALIKE:
+    if child.facts.key == (column.name,) and alike < 1:
         return 0.0, None  # a number that names the child's own rows is among any other numbers
     own, theirs = quoted(column.name), quoted(key.name)
     matched = bench.value(

@@ -56,6 +56,15 @@ class ExampleSetAsset(TrainingSetAsset):
         bench.execute(f"create or replace temp table examples as {source.rows_sql(spec, kept, labelled=True)}")
         known = "(select * from examples where label is not null)"
         self._refuse_empty(bench, known)
+        undeclared = [
+            name
+            for name in bench.columns(source.name.quoted)
+            if name not in source.columns and not name.startswith("_")
+        ]
+        if undeclared:
+            context.log(
+                f"{source.name}: {', '.join(undeclared)} not declared under `columns:`, so no feature of {spec.name}"
+            )
         split = spec.split
         if isinstance(split, ChronologicalSplitSpec):
             divided = chronological_parts(bench, spec, split, known, kept)

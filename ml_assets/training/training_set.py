@@ -23,6 +23,10 @@ from ml_assets.warehouse.store import Workbench
 _CADENCE = {"daily": "day", "weekly": "week", "monthly": "month"}
 
 
+# What a training set has beside entity, carried columns and features.
+TRAINING_COLUMNS = ("snapshot", "label", "part", "reason")
+
+
 def feature_columns(spec: ModelSpec, sets: Mapping[str, FeatureColumns]) -> dict[str, str]:
     """Feature column → declared type, in the order of the feature sets and their columns; excluded ones left out."""
     return {name: column.type for name, column in feature_contracts(spec, sets).items()}

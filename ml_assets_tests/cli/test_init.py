@@ -220,6 +220,9 @@ def test_history_gets_a_clock_that_stands_at_its_end(tmp_path: Path) -> None:
     assert datetime.fromisoformat((root / ".ml_assets" / "now").read_text(encoding="utf-8").strip()) == datetime(
         2023, 1, 1, tzinfo=UTC
     )
+    later = data.visits(tmp_path / "later.csv", customers=60, last_day="2023-03-31")
+    second = ml(root, "init", "later", "--data", str(later), *words[2:])
+    assert "clock stands still before this data ends: with ML_ASSETS_NOW=2023-04-01" in second.output
     other = tmp_path / "other"
     other.mkdir()
     ml(other, "init", "again", *words, "--real-clock")
@@ -275,6 +278,7 @@ def test_a_dry_run_shows_everything_and_writes_nothing(tmp_path: Path) -> None:
         (["Churn", "--target", "rent"], "is no name for a use case"),
         (["rents", "--target", "rnt"], "did you mean rent?"),
         (["rents", "--target", "rent", "--horizon", "soon"], "is no span"),
+        (["rents", "--target", "rent", "--horizon", "36 hours"], "finer than snapshots"),
         (["rents"], "nothing is named that could be predicted"),
     ],
 )

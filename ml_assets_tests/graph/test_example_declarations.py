@@ -57,6 +57,15 @@ def test_a_split_by_time_needs_an_event_time(tmp_path: Path) -> None:
         project.graph()
 
 
+@pytest.mark.parametrize("name", ["part", "reason", "snapshot"])
+def test_a_feature_named_like_a_column_of_the_training_set_is_refused(tmp_path: Path, name: str) -> None:
+    project = FlatProject.create(tmp_path / "project", GOOD)
+    path = project.root / "defs" / "shop" / "visits" / "defs.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("      city:", f"      {name}:"), encoding="utf-8")
+    with pytest.raises(MlAssetsError, match=f"can be called {name}"):
+        project.graph()
+
+
 def test_a_moment_is_no_feature(tmp_path: Path) -> None:
     project = FlatProject.create(tmp_path / "project", GOOD)
     path = project.root / "defs" / "shop" / "visits" / "defs.yaml"
