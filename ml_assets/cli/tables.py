@@ -128,9 +128,9 @@ def print_status(summary: Summary, stale: dict[str, dict[str, str]]) -> None:
         console.print(_model_table(model))
     for check in summary.failed_checks:
         at = f" {check.partition}" if check.partition else ""
+        said = f"{check.summary} [{check.place}]"
         console.print(
-            f"  {check.severity:<5} {check.asset}{at} {check.check} ({check.code}): {escape(check.summary)} [{check.place}]",
-            soft_wrap=True,
+            f"  {check.severity:<5} {check.asset}{at} {check.check} ({check.code}): {escape(said)}", soft_wrap=True
         )
     _print_overlooked(console, summary)
     waiting = [line.asset for line in summary.assets if not line.partitions and line.asset not in stale]
@@ -142,5 +142,5 @@ def print_status(summary: Summary, stale: dict[str, dict[str, str]]) -> None:
         console.print("Everything is current.")
     for asset, reasons in stale.items():
         words = sorted(set(reasons.values()))
-        count = f"{len(reasons)} partitions: " if len(reasons) > 1 else ""
+        count = f"{len(reasons)} partitions: " if len(reasons) > 1 else "".join(f"{key}: " for key in reasons if key)
         console.print(f"  out of date: {asset}: {count}{escape('; '.join(words)[:200])}", soft_wrap=True)

@@ -70,6 +70,14 @@ class TestStatus:
         [failed] = [row for row in json_of(result)["failed_checks"] if row["severity"] == "error"]
         assert (failed["asset"], failed["check"]) == ("raw.orders", "key_is_unique")
         assert failed["place"].startswith("tiny/defs/shop/orders/defs.yaml:")
+        assert f"[{failed['place']}]" in invoke(tiny_copy, "status").stdout
+
+    def test_status_names_the_one_snapshot_that_is_missing(self, tiny_copy: TinyProject) -> None:
+        with tiny_copy.context().warehouse.committing() as bench:
+            bench.execute(
+                "delete from wh.ops.manifest where asset = 'features.habits' and starts_with(partition, '2024-03-11')"
+            )
+        assert "out of date: features.habits: 2024-03-11: never made" in invoke(tiny_copy, "status").stdout
 
 
 class TestFailures:
