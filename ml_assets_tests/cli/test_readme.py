@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from ml_assets_tests.cli.invoke import invoke, json_of
+from ml_assets_tests.docs.reader import texts
 from ml_assets_tests.e2e.state import ROOT, query
 from ml_assets_tests.tiny import TinyProject
 
@@ -18,9 +18,7 @@ NOW, DAYS, CUSTOMERS = date(2024, 12, 2), 420, 60
 
 
 def blocks(language: str) -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text[text.index("## How to add") : text.index("## What may import what")]
-    return re.findall(rf"```{language}\n(.*?)```", section, flags=re.DOTALL)
+    return texts(ROOT / "README.md", language)
 
 
 def land_orders(folder: Path) -> None:

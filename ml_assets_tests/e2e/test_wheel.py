@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from ml_assets_tests.docs.reader import texts
 from ml_assets_tests.e2e.state import ROOT, query
 from ml_assets_tests.example import example_project, land_orders
 from ml_assets_tests.shop import DEMO, NOW
-from ml_assets_tests.smallest import guide_block
+from ml_assets_tests.smallest import GUIDE
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
@@ -70,8 +71,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "shop").mkdir()
     (root / "defs").rename(root / "shop" / "defs")
     (root / "shop" / "__init__.py").touch()
-    (root / "shop" / "definitions.py").write_text(guide_block("python", 0), encoding="utf-8")
-    (root / "pyproject.toml").write_text(guide_block("toml", 1), encoding="utf-8")
+    (root / "shop" / "definitions.py").write_text(texts(GUIDE, "python")[0], encoding="utf-8")
+    (root / "pyproject.toml").write_text(texts(GUIDE, "toml")[1], encoding="utf-8")
     return root
 
 
