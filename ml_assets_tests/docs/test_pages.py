@@ -33,6 +33,12 @@ def test_links_of_the_page_lead_somewhere(page: Path) -> None:
             assert fragment in headings | set(re.findall(r'<a id="(\w+)">', text)), f"{file.name}#{fragment}"
 
 
+@named
+def test_no_fence_is_indented(page: Path) -> None:
+    """The reader of these tests would pass over it."""
+    assert not re.search(r"^[ \t]+```", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
 def test_every_page_is_reached_from_the_index() -> None:
     reached, new = set[Path](), {DOCS / "README.md"}
     while new:
