@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from ml_assets.warehouse.lock import WarehouseLock
 from ml_assets_tests.e2e.state import ml_assets
 
 NOW = "2011-12-10"
@@ -33,7 +34,8 @@ class SmallShop:
 
     def copied_to(self, home: Path) -> SmallShop:
         """The same state, for a test that changes it."""
-        shutil.copytree(self.home, home, ignore=shutil.ignore_patterns("scratch"))
+        with WarehouseLock(self.home / "warehouse.duckdb", deadline_seconds=20).shared():
+            shutil.copytree(self.home, home, ignore=shutil.ignore_patterns("scratch"))
         return SmallShop(home)
 
     @property

@@ -12,6 +12,7 @@ from ml_assets.graph.compile import Graph, compile_graph
 from ml_assets.graph.project import load_project
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.home import Home
+from ml_assets.warehouse.lock import WarehouseLock
 from ml_assets.warehouse.store import EngineSettings, Warehouse
 
 FIRST_DAY, NOW = date(2023, 12, 25), "2024-04-02"
@@ -151,7 +152,9 @@ class TinyProject:
 
     def copied_to(self, root: Path) -> TinyProject:
         """The same project with the same state, for a test that changes it."""
-        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("scratch"))
+        # No commit of anybody else while files are copied.
+        with WarehouseLock(self.home.warehouse, deadline_seconds=20).shared():
+            shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("scratch"))
         return TinyProject(root, Home(root / ".ml_assets"))
 
     def declare(self, name: str, text: str) -> Path:
