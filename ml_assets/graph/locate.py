@@ -56,7 +56,8 @@ def find_project(given: Path | None = None) -> ProjectFolder:
     raise DeclarationError(
         f"no ml_assets project is {'here' if named else 'at or above this folder'}{source}", place=start, expected=_RULE,
         got=_what_is_there(start),
-        remedy=f"go to the project's folder, or name it with --project or {VARIABLE}; a new one needs no more than "
+        remedy=f"go to the project's folder, or name it with --project or {VARIABLE}; "
+        "`ml-assets init NAME --data FILE --target COLUMN` makes a new one from data, and by hand it needs no more than "
         "defs/<use case>/<name>/defs.yaml and sql/",
     )  # fmt: skip
 
