@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from pathlib import Path
@@ -43,6 +44,8 @@ def main(ctx: click.Context, project: Path | None) -> None:
 
     Exit codes: 0 done or held, 1 a run or an ERROR check failed, 2 could not be carried out.
     """
+    # What it says of a statement, our own errors say with file and line.
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     ctx.obj = project
 
 

@@ -164,9 +164,20 @@ def _lost(world: World, asset: TableAsset, column: str, users: list[str]) -> Cha
         because = f"{' and '.join(served)} needs it: no new scores until a version without it serves"
     elif users:
         because = f"still read by {', '.join(users[:3])}"
+    elif learners := _learners_not_serving(world, asset.name):
+        because = f"{' and '.join(learners)} learns from it: breaking where a version that did serves, which is not known here"
+        return Change(str(asset.name), asset.place, f"column {column} removed", None, because)
     else:
         because = "no declared table reads it"
     return Change(str(asset.name), asset.place, f"column {column} removed", bool(served or users), because)
+
+
+def _learners_not_serving(world: World, table: TableName) -> list[str]:
+    """Models that learn from a table and of which no version is known to serve, as in a clone without a warehouse."""
+    return [
+        asset.spec.name for asset in world.graph
+        if isinstance(asset, ModelAsset) and table in sources_of(asset.spec) and asset.spec.name not in world.serving
+    ]  # fmt: skip
 
 
 def _served_features(world: World, table: TableName, column: str) -> Iterator[str]:

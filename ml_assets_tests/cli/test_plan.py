@@ -280,6 +280,16 @@ class TestAgainstARevision:
         assert found["staging.sales"]["breaking"] is None, "no row is there to judge by"
         assert found["features.habits"]["breaking"] is False, "no version serves"
 
+    def test_a_feature_that_a_model_learns_from_is_not_called_fine_where_nobody_knows_what_serves(
+        self, repository: TinyProject
+    ) -> None:
+        repository.state("habits", STATEMENTS["habits"].replace("sum(amount) as spend, ", ""))
+        lines = DECLARATIONS["habits"].splitlines(keepends=True)
+        repository.declare("habits", "".join(line for line in lines if not line.startswith("    spend:")))
+        found = [one for one in plan_of(repository, "--against", "trunk")["changes"] if "spend removed" in one["what"]]
+        assert [one["breaking"] for one in found] == [None]
+        assert found[0]["because"].startswith("again learns from it: breaking where")
+
     def test_the_state_folder_and_the_working_folder_stay_as_they_are(self, repository: TinyProject) -> None:
         before = sorted(repository.root.rglob("*"))
         repository.state("sales", STATEMENTS["sales"].replace("> 0", "> 5"))
