@@ -107,7 +107,11 @@ def test_by_hand_are_only_make_targets_and_the_ui(page: Path) -> None:
     for command in (block.text.strip() for block in blocks(page) if "by-hand" in block.words):
         if command.startswith("make "):
             steps = subprocess.run(
-                [*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True
+                [*command.split(), "--dry-run", "--no-print-directory"],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=True,
             )
             command = steps.stdout.strip().splitlines()[-1].removeprefix(".venv/bin/").strip()
         assert command in {"ml-assets demo", "ml-assets ui"}
