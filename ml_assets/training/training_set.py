@@ -56,8 +56,6 @@ def is_kept(spec: ModelSpec, column: str) -> bool:
 class TrainingSetAsset(ComputedTable):
     """`training.<model>`: made anew when the model's retraining is due and labels or features have changed."""
 
-    imports = ("polars", "pandera.polars")
-
     def __init__(self, spec: ModelSpec, sets: Mapping[str, FeatureColumns], place: str, use_case: str) -> None:
         super().__init__(TableName("training", spec.name), spec, place, use_case=use_case)
         self.spec: ModelSpec = spec
