@@ -321,46 +321,22 @@ def _of_groups(count: _Counts, decimal: str) -> tuple[Note, ...]:
 
 def _of_text(count: _Counts) -> tuple[Note, ...]:
     """Why text is text, where it looks like something else."""
-    header, total = count.header, count.total
-    if total and count.of("ak") and count.of("akifw") >= 0.99 * total:
-        return (
-            Note(
-                header,
-                "text, though it looks like numbers",
-                "commas group its thousands, which cannot be read: write the numbers without them",
-                doubt=True,
-            ),
-        )
-    if total and count.of("p") and count.of("pakifwgcz") >= 0.9 * total:
-        return (
-            Note(
-                header,
-                "text, though it looks like numbers",
-                "they carry a unit, a sign of percent or marks of thousands: write plain numbers",
-                doubt=True,
-            ),
-        )
-    numbers = count.of("iwgfzc") / total if total else 0.0
-    if numbers >= 0.5:
-        return (
-            Note(
-                header,
-                "text, because its values are of several kinds",
-                f"{numbers:.1%} are numbers, the others are not",
-                doubt=True,
-            ),
-        )
-    times = count.of("Ddt") / total if total else 0.0
-    if times >= 0.5:
-        return (
-            Note(
-                header,
-                "text, because its values are of several kinds",
-                f"{times:.1%} look like dates, the others do not",
-                doubt=True,
-            ),
-        )
-    return ()
+    said = _text_because(count) if count.total else None
+    return () if said is None else (Note(count.header, *said, doubt=True),)
+
+
+def _text_because(count: _Counts) -> tuple[str, str] | None:
+    """What is said of a text column, and why; None of one that is plainly text."""
+    numeric, mixed = "text, though it looks like numbers", "text, because its values are of several kinds"
+    if count.of("ak") and count.of("akifw") >= 0.99 * count.total:
+        return numeric, "commas group its thousands, which cannot be read: write the numbers without them"
+    if count.of("p") and count.of("pakifwgcz") >= 0.9 * count.total:
+        return numeric, "they carry a unit, a sign of percent or marks of thousands: write plain numbers"
+    for kinds, said in (("iwgfzc", "are numbers, the others are not"), ("Ddt", "look like dates, the others do not")):
+        share = count.of(kinds) / count.total
+        if share >= 0.5:
+            return mixed, f"{share:.1%} {said}"
+    return None
 
 
 def _with_examples(
