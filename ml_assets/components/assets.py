@@ -62,6 +62,7 @@ def group_of(asset: TableAsset) -> str:
         "features": "3_features",
         "labels": "4_labels",
         "scores": "6_scores",
+        "monitoring": "7_monitoring",
     }
     return f"{asset.use_case}_{stage.get(asset.name.schema, '5_model')}"
 

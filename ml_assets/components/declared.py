@@ -12,7 +12,15 @@ from ml_assets.components.definitions_of import definitions_of
 from ml_assets.components.scaffolding import DeclarationScaffolder
 from ml_assets.graph.compile import compile_graph
 from ml_assets.graph.project import Declaration, Project, load_project
-from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
+from ml_assets.specs import (
+    FeatureSetSpec,
+    ModelSpec,
+    MonitorSpec,
+    OperationsSpec,
+    RawTableSpec,
+    ScoredOutputSpec,
+    SqlTableSpec,
+)
 from ml_assets.specs.base import Described
 from ml_assets.sql_files import sql_root
 
@@ -78,3 +86,15 @@ class ScoredOutput(DeclaredComponent):
     """Scores of the whole population at every snapshot, by the version an alias points to."""
 
     spec_type = ScoredOutputSpec
+
+
+class Monitor(DeclaredComponent):
+    """Watches scores (drift, performance against what was promised, retraining), or the days of a table."""
+
+    spec_type = MonitorSpec
+
+
+class Operations(DeclaredComponent):
+    """The project's operational indicators with their history, and how far everything in production is watched."""
+
+    spec_type = OperationsSpec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from graphlib import CycleError, TopologicalSorter
@@ -16,12 +16,21 @@ from ml_assets.features.labels import LabelAsset, PopulationAsset
 from ml_assets.features.sql_table import SqlTableAsset
 from ml_assets.features.statement import Statement, read_statement
 from ml_assets.graph.examples import example_table, examples_of, refuse_misplaced_scores, scored_examples
+from ml_assets.graph.monitors import monitor_assets, monitor_tables
 from ml_assets.graph.project import Declaration, Project
 from ml_assets.ingest.raw_table import RawTableAsset
 from ml_assets.registry.champion import ChampionAsset
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
-from ml_assets.specs import FeatureSetSpec, ModelSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
+from ml_assets.specs import (
+    FeatureSetSpec,
+    ModelSpec,
+    MonitorSpec,
+    OperationsSpec,
+    RawTableSpec,
+    ScoredOutputSpec,
+    SqlTableSpec,
+)
 from ml_assets.specs.base import Described
 from ml_assets.specs.times import SnapshotSpec
 from ml_assets.training.example_set import ExampleSetAsset
@@ -82,6 +91,10 @@ def tables_of(spec: Described) -> list[TableName]:
         made.append(TableName("models", f"{spec.name}__champion"))
         labels = [TableName("labels", spec.name), TableName("labels", f"{spec.name}__population")]
         return made if spec.source is not None else [*labels, *made]
+    if isinstance(spec, MonitorSpec):
+        return monitor_tables(spec)
+    if isinstance(spec, OperationsSpec):
+        return []
     schema = {RawTableSpec: "raw", FeatureSetSpec: "features", ScoredOutputSpec: "scores"}.get(type(spec))
     return [TableName(spec.table_schema if isinstance(spec, SqlTableSpec) else str(schema), spec.name)]
 
@@ -127,21 +140,30 @@ class _Compiler:
                 yield tables_of(spec)[0], TimeColumns(spec.event_time, spec.available_at)
 
     def graph(self) -> Graph:
+        watching = (MonitorSpec, OperationsSpec)
         for declaration in self._project.declarations:
-            for asset in self._assets_of(declaration):
-                if asset.name in self._assets:
-                    raise DeclarationError(
-                        f"{asset.name} is declared twice", place=declaration.place, expected="every table once",
-                        got=f"also at {self._assets[asset.name].place}", remedy="rename or remove one of them",
-                    )  # fmt: skip
-                self._assets[asset.name] = asset
-                self._declared[asset.name] = declaration
+            if not isinstance(declaration.spec, watching):
+                self._take(declaration, self._assets_of(declaration))
+        watched = dict(self._assets)
+        for declaration in self._project.declarations:
+            if isinstance(declaration.spec, MonitorSpec):
+                self._take(declaration, monitor_assets(declaration, watched))
         order = self._order()
         for asset in self._assets.values():
             asset.personal = self._personal(asset.use_case)
             if isinstance(asset, TrainingSetAsset):
                 asset.meanings = self._meanings(asset)
         return Graph({name: self._assets[name] for name in order}, self._declared)
+
+    def _take(self, declaration: Declaration, assets: Iterable[TableAsset]) -> None:
+        for asset in assets:
+            if asset.name in self._assets:
+                raise DeclarationError(
+                    f"{asset.name} is declared twice", place=declaration.place, expected="every table once",
+                    got=f"also at {self._assets[asset.name].place}", remedy="rename or remove one of them",
+                )  # fmt: skip
+            self._assets[asset.name] = asset
+            self._declared[asset.name] = declaration
 
     def _meanings(self, asset: TableAsset) -> dict[TableName, str]:
         """The logic of everything that a table is made from, raw tables left out."""

@@ -13,7 +13,16 @@ from ml_assets.errors import DeclarationError, UnknownNameError
 from ml_assets.graph.invalid import invalid_declaration
 from ml_assets.graph.profile import load_profile
 from ml_assets.graph.yaml_document import Document, read_documents
-from ml_assets.specs import FeatureSetSpec, ModelSpec, PromotionSpec, RawTableSpec, ScoredOutputSpec, SqlTableSpec
+from ml_assets.specs import (
+    FeatureSetSpec,
+    ModelSpec,
+    MonitorSpec,
+    OperationsSpec,
+    PromotionSpec,
+    RawTableSpec,
+    ScoredOutputSpec,
+    SqlTableSpec,
+)
 from ml_assets.specs.base import Described
 
 PREFIX = "ml_assets."
@@ -23,6 +32,8 @@ KINDS: dict[str, type[Described]] = {
     "FeatureSet": FeatureSetSpec,
     "Model": ModelSpec,
     "ScoredOutput": ScoredOutputSpec,
+    "Monitor": MonitorSpec,
+    "Operations": OperationsSpec,
 }
 
 

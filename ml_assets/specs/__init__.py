@@ -7,6 +7,7 @@ from ml_assets.specs.evaluation import EvaluationSpec, SliceSpec
 from ml_assets.specs.features import FeatureSetSpec
 from ml_assets.specs.gate import CardSpec, GateSpec, PromotionSpec
 from ml_assets.specs.models import LabelSpec, ModelSpec, ScoredOutputSpec
+from ml_assets.specs.monitors import CostRateSpec, FalseAlarmSpec, MonitorSpec, OperationsSpec, RetrainSpec
 from ml_assets.specs.profiles import EngineSpec, ProfileSpec
 from ml_assets.specs.pulls import EnvironmentSpec, PullSpec
 from ml_assets.specs.splits import GroupSplitSpec, RandomSplitSpec, StratifiedSplitSpec, TimeSplitSpec
@@ -27,12 +28,14 @@ __all__ = [
     "CardSpec",
     "ColumnSpec",
     "ContractSpec",
+    "CostRateSpec",
     "CostSpec",
     "CsvFormat",
     "Described",
     "EngineSpec",
     "EnvironmentSpec",
     "EvaluationSpec",
+    "FalseAlarmSpec",
     "FeatureSetSpec",
     "FreshnessSpec",
     "GateSpec",
@@ -41,7 +44,9 @@ __all__ = [
     "LabelSpec",
     "LightGBMSpec",
     "ModelSpec",
+    "MonitorSpec",
     "Name",
+    "OperationsSpec",
     "ParquetFormat",
     "ProfileSpec",
     "PromotionSpec",
@@ -49,6 +54,7 @@ __all__ = [
     "RandomSplitSpec",
     "RawTableSpec",
     "ReferenceSpec",
+    "RetrainSpec",
     "ScoredOutputSpec",
     "Severity",
     "SklearnSpec",

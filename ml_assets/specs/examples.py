@@ -84,6 +84,26 @@ attributes:
   model: orders_again
   snapshots: {every: week, last: 10}
 """,
+    "Monitor": """\
+type: ml_assets.Monitor
+attributes:
+  name: orders_again
+  description: Whether the scores still mean what the evaluation promised.
+  owners: [team:shop]
+  scores: orders_again
+  false_alarms: {at_most: 1, per: year}
+  retrain: {when: [drift, decay, age, labels], max_age: 90 days}
+""",
+    "Operations": """\
+type: ml_assets.Operations
+attributes:
+  name: operations
+  description: How well the pipeline runs, and what it costs.
+  owners: [team:shop]
+  window: 30 days
+  cost: {cpu_hour: 0.05, currency: EUR}
+  on_duty: [team:shop]
+""",
 }
 
 # The same on a table with one example a row: no SQL, no snapshots.

@@ -46,6 +46,19 @@ REGISTRY_TABLES = {
     "gate_logic varchar, evaluation_content varchar, done_by varchar, reason varchar, done_at timestamp, expires_at timestamp, other integer",
     "golden_rows": "model varchar, version integer, package_sha256 varchar, rows integer, inputs blob, scores double[], taken_at timestamp",
 }
+
+# Books of what happens in production, appended to (incidents: one row each, rewritten as they go on).
+MONITORING_TABLES = {
+    "check_history": "asset varchar, partition varchar, check_name varchar, code varchar, status varchar, severity varchar, "
+    "blocking boolean, content varchar, summary varchar, numbers json, evaluated_at timestamp, recorded_at timestamp",
+    "retrain_requests": "model varchar, monitor varchar, version integer, reasons varchar, facts json, requested_at timestamp",
+    "incidents": "incident bigint primary key, fingerprint varchar, cause varchar, asset varchar, title varchar, severity varchar, "
+    "status varchar, owner varchar, runbook varchar, began_at timestamp, opened_at timestamp, acknowledged_at timestamp, "
+    "closed_at timestamp, evidence json, affected json",
+    "incident_events": "incident bigint, happened_at timestamp, kind varchar, actor varchar, message varchar, facts json",
+    "alerts": "incident bigint, route varchar, kind varchar, sent_at timestamp, status varchar, message varchar",
+}
 OPERATIONS_DDL += "".join(
-    f"create table if not exists ops.{name} ({columns});\n" for name, columns in REGISTRY_TABLES.items()
+    f"create table if not exists ops.{name} ({columns});\n"
+    for name, columns in {**REGISTRY_TABLES, **MONITORING_TABLES}.items()
 )
