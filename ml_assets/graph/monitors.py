@@ -44,8 +44,9 @@ def monitor_assets(declaration: Declaration, assets: Mapping[TableName, TableAss
 
 def _of_scores(declaration: Declaration, spec: MonitorSpec, watched: WatchedScores) -> list[TableAsset]:
     place, use_case = declaration.place, declaration.use_case
+    labels = None if watched.labels is None else watched.labels.name
     return [
-        DriftAsset(spec, watched.scores, watched.labels, place, use_case),
+        DriftAsset(spec, watched.scores, labels, place, use_case),
     ]
 
 

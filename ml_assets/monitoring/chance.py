@@ -22,12 +22,25 @@ def normal_quantile(alpha: float) -> float:
 
 
 def chi_squared_quantile(alpha: float, freedom: int) -> float:
-    """Of a chi-squared variable, by the cube root's normality (Wilson and Hilferty 1931); never below the exact one at small
-    `alpha`, and 7 % above it at worst, with one degree of freedom."""
-    if freedom < 1:
-        return 0.0
+    """Of a chi-squared variable: exact with one degree of freedom, else by the cube root's normality (Wilson and Hilferty
+    1931), which at small `alpha` gives up to a tenth too much."""
+    if freedom <= 1:
+        return normal_quantile(alpha / 2) ** 2 if freedom == 1 else 0.0
     spread = 2 / (9 * freedom)
     return freedom * max(1 - spread + normal_quantile(alpha) * math.sqrt(spread), 0.0) ** 3
+
+
+def f_quantile(alpha: float, first: float, second: float) -> float:
+    """Of a ratio of two chi-squared variables, each by its degrees of freedom, by the normality of cube roots (Paulson 1942).
+
+    Infinite where the divisor has too few degrees of freedom for a quantile so far out.
+    """
+    z, a, b = normal_quantile(alpha), 2 / (9 * first), 2 / (9 * second)
+    # ((1 - b) r - (1 - a))² = z² (a + b r²) for the cube root r of the quantile.
+    square, linear, constant = (1 - b) ** 2 - z * z * b, (1 - a) * (1 - b), (1 - a) ** 2 - z * z * a
+    if square <= 0:
+        return math.inf
+    return ((linear + math.sqrt(max(linear**2 - square * constant, 0.0))) / square) ** 3
 
 
 def kolmogorov_smirnov_noise(alpha: float, first: float, second: float) -> float:
@@ -51,11 +64,15 @@ def wasserstein_noise(alpha: float, first: float, second: float, reference: Floa
 
     `reference` (n_bins,) are counts, `widths` (n_bins - 2,) of the bins between the edges, in standard deviations.
     """
+    scale = math.sqrt(sampling_variance(first, second))
+    return scale * (math.sqrt(2 / math.pi) * area(reference, widths) + math.sqrt(2 * math.log(1 / alpha)))
+
+
+def area(reference: Floats, widths: Floats) -> float:
+    """The integral of sqrt(F (1 - F)), F being the cumulative share: what the mean area between two samples goes with."""
     below = np.cumsum(reference / max(reference.sum(), 1))[:-1].clip(0, 1)
     spread = np.sqrt(below * (1 - below))
-    scale = math.sqrt(sampling_variance(first, second))
-    area = float(((spread[:-1] + spread[1:]) / 2 * widths).sum())
-    return scale * (math.sqrt(2 / math.pi) * area + math.sqrt(2 * math.log(1 / alpha)))
+    return float(((spread[:-1] + spread[1:]) / 2 * widths).sum())
 
 
 def share_noise(alpha: float, first: float, second: float, hits: float) -> float:

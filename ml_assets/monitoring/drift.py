@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ml_assets.features.labels import LabelAsset
 from ml_assets.monitoring.drift_checks import drift_checks
+from ml_assets.monitoring.drift_relations import UNIT, outcomes, scored_rows, training_read
 from ml_assets.monitoring.drift_rows import DRIFT_COLUMNS, DriftRow, judged_rows
 from ml_assets.monitoring.reference import LABEL, REFERENCE_LOGIC
 from ml_assets.monitoring.reference_rows import ReferenceColumn, load_reference
@@ -17,12 +17,11 @@ from ml_assets.monitoring.thresholds import ColumnJudge, alpha_of, leads, tests_
 from ml_assets.scoring.scores import VERSION, ScoresAsset
 from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.specs.times import SnapshotSpec, snapshot_time
-from ml_assets.training.training_set import feature_columns
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of, naive_utc
-from ml_assets.warehouse.names import TableName, literal, quoted
+from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
 Found = Mapping[str, Sketch]
@@ -32,11 +31,12 @@ class DriftAsset(ComputedTable):
     """`monitoring.<monitor>__drift`: grain (snapshot, role, column), against the reference of the version that made the scores.
 
     Features and scores are judged as soon as there are scores, labels once their window has passed. Scores by a version of
-    which no reference was kept are left out.
+    which no reference was kept are left out. Of a flat source that the model learns from itself, only rows count that are
+    not in its training set; the snapshot is then null.
     """
 
     def __init__(
-        self, spec: MonitorSpec, scores: ScoresAsset, labels: LabelAsset | None, place: str, use_case: str
+        self, spec: MonitorSpec, scores: ScoresAsset, labels: TableName | None, place: str, use_case: str
     ) -> None:
         super().__init__(TableName("monitoring", f"{spec.name}__drift"), spec, place, use_case=use_case)
         self.spec: MonitorSpec = spec
@@ -54,13 +54,15 @@ class DriftAsset(ComputedTable):
 
     @property
     def deps(self) -> tuple[TableName, ...]:
-        labels = () if self.labels is None else (self.labels.name,)
+        labels = () if self.labels is None else (self.labels,)
         return (self.scores.name, self.reference, *labels, *self._sources)
 
     @property
     def _sources(self) -> tuple[TableName, ...]:
         """What the scored rows come from."""
-        return tuple(table for table in self.scores.deps if table != self.scores.champion)
+        learnt = training_read(self.scores)
+        read = tuple(table for table in self.scores.deps if table != self.scores.champion)
+        return read if learnt is None else (*read, learnt)
 
     @property
     def logic(self) -> str:
@@ -70,7 +72,7 @@ class DriftAsset(ComputedTable):
         scored = manifest_of(bench, self.scores.name)
         kept = self._kept_versions(bench)
         sources = {table: manifest_of(bench, table) for table in self._sources}
-        labels = {} if self.labels is None else manifest_of(bench, self.labels.name)
+        labels = {} if self.labels is None else manifest_of(bench, self.labels)
         found = {}
         for key in partitions:
             if key not in scored or any(key not in rows for rows in sources.values()):
@@ -114,41 +116,17 @@ class DriftAsset(ComputedTable):
         self, bench: Workbench, version: int, keys: Sequence[str], columns: Sequence[ReferenceColumn]
     ) -> Mapping[datetime | None, Found]:
         """Snapshot → key → sketch of what was scored, and of outcomes where they are known."""
-        relation = self._scored_rows(keys)
+        relation = scored_rows(self.scores, keys)
         there = bench.columns(relation)
         bins = {column.watched.key: column.bins for column in columns if column.watched.key in there}
         by = None if self.snapshots is None else "snapshot"
-        found: dict[datetime | None, dict[str, Sketch]] = sketches(bench, relation, bins, by=by, units="_unit")
-        outcomes = {column.watched.key: column.bins for column in columns if column.watched.role == LABEL}
-        known = self._outcomes(bench, keys)
-        if known is not None:
-            for moment, some in sketches(bench, known, outcomes, by=by, units="_unit").items():
+        found: dict[datetime | None, dict[str, Sketch]] = sketches(bench, relation, bins, by=by, units=UNIT)
+        label_bins = {column.watched.key: column.bins for column in columns if column.watched.role == LABEL}
+        known = outcomes(self.scores, self.labels, keys)
+        if known is not None and (self.labels is None or bench.has_table(self.labels)):
+            for moment, some in sketches(bench, known, label_bins, by=by, units=UNIT).items():
                 found.setdefault(moment, {}).update(some)
         return found
-
-    def _scored_rows(self, keys: Sequence[str]) -> str:
-        """SQL: each scored row with its features and answers, named as in the reference."""
-        entity = quoted(self.scores.model.entity)
-        same = f"s.{entity} = r.{entity}" + ("" if self.snapshots is None else " and s.snapshot = r.snapshot")
-        features = ", ".join(
-            f"r.{quoted(name)} as {quoted(f'feature:{name}')}"
-            for name in feature_columns(self.scores.model, self.scores.sets)
-        )
-        predicted = ', s.predicted as "score:predicted"' if self.scores.model.task == "multiclass" else ""
-        return (
-            f'(select r.snapshot, r.{entity} as _unit, {features}, s.score as "score:score"{predicted} '
-            f"from ({self.scores.rows(keys)}) r join {self.scores.name.quoted} s on {same})"
-        )
-
-    def _outcomes(self, bench: Workbench, keys: Sequence[str]) -> str | None:
-        """SQL: outcomes that are known of these snapshots; None where there is no table of them."""
-        if self.labels is None or not bench.has_table(self.labels.name):
-            return None
-        moments = ", ".join(f"timestamp {literal(key)}" for key in keys)
-        return (
-            f'(select snapshot, {quoted(self.scores.model.entity)} as _unit, label as "label:label" '
-            f"from {self.labels.name.quoted} where snapshot in ({moments}))"
-        )
 
     def _stage(self, bench: Workbench, rows: Sequence[DriftRow]) -> None:
         bench.execute(f"create or replace temp table drift_rows ({DRIFT_COLUMNS})")

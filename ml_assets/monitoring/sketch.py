@@ -40,7 +40,7 @@ class NumberBins:
         values, times = np.unique(np.asarray(quantiles, dtype=np.float64), return_counts=True)
         tied = [float(value) for value in values[times > 1]]
         alone = [math.nextafter(value, -math.inf) for value in (*tied, low)]
-        return cls(tuple(sorted({*map(float, values), *alone, low, high})))
+        return cls(tuple(sorted({*map(float, values), *alone, high})))
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ Bins = NumberBins | CategoryBins
 
 @dataclass(frozen=True)
 class Sketch:
-    """One column of some rows. `counts` (n_bins,) of the values that are there; `missing` are nulls and NaN.
+    """One column of some rows. `counts` (n_bins,) of the values that are there; `missing` are nulls, NaN and
+    infinite numbers, which no contract of a feature allows.
 
-    Moments and extremes are of finite values, NaN without any (and for texts). `new`: the most frequent new categories →
+    Moments and extremes are NaN without values (and for texts). `new`: the most frequent new categories →
     rows; `new_rows` counts the rows of all of them. `units` are the distinct entities (or groups) behind the rows.
     """
 

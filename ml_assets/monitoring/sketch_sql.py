@@ -110,11 +110,11 @@ def _of_numbers(
 
 
 def _aggregates(name: str, bins: NumberBins) -> str:
-    finite, value = _finite(name), _number(name)
+    value = _finite(name)
     # Text is read exactly; a list of decimals would be rounded on its way to doubles.
     edges = "[" + ", ".join(map(repr, (*bins.edges, math.inf))) + "]"
     return (
-        f"count({value}), avg({finite}), stddev_pop({finite}), min({finite}), max({finite}), "
+        f"count({value}), avg({value}), stddev_pop({value}), min({value}), max({value}), "
         f"map_values(histogram({value}, '{edges}'::double[]))"
     )
 
@@ -202,12 +202,7 @@ def _text(name: str) -> str:
     return f"cast({quoted(name)} as varchar)"
 
 
-def _number(name: str) -> str:
-    """SQL: the value as a double, a NaN missing."""
-    value = f"{quoted(name)}::double"
-    return f"if(isnan({value}), null, {value})"
-
-
 def _finite(name: str) -> str:
+    """SQL: the value as a double; NaN and infinite ones are missing."""
     value = f"{quoted(name)}::double"
     return f"if(isfinite({value}), {value}, null)"

@@ -1,14 +1,15 @@
 """From which distance on a column has drifted: set by what chance makes, and by how much the column moved before.
 
 The budget, alarms expected in a period although nothing has changed, is divided by the judgements of the period and by all
-measures of all columns (Bonferroni: it holds however these depend on each other). A threshold is the largest of
+measures of all columns (Bonferroni: it holds however these depend on each other), and once more by two, for chance and for
+history. A threshold is the largest of
 
 - *chance*: the quantile at that probability of the distance of two samples of one distribution, with as many independent
   rows as there are entities;
 - *history*: what the column did by itself. Windows as long as the reference roll over the snapshots of the training set; the
   distance of each to the snapshot as far behind it as the judged one is behind the reference are a sample of distances in
-  which season, trend and growth are at work as they always were. Its normal quantile, widened for a sample whose members
-  follow each other closely, is the threshold;
+  which season, trend and growth are at work as they always were (`predicted_level`). A level that wanders for longer than
+  the history lasts cannot be told from drift;
 - *least*: a distance that nobody would act upon, however many rows prove it.
 
 With fewer than `LEAST_WINDOWS` windows chance alone is left, and `basis` says so.
@@ -35,7 +36,7 @@ from ml_assets.monitoring.distances import (
     wasserstein,
 )
 from ml_assets.monitoring.reference_rows import ReferenceColumn
-from ml_assets.monitoring.sketch import NumberBins, Sketch
+from ml_assets.monitoring.sketch import CategoryBins, NumberBins, Sketch
 from ml_assets.specs.monitors import FalseAlarmSpec
 from ml_assets.specs.times import SnapshotSpec
 
@@ -53,8 +54,10 @@ LEAST: Mapping[str, float] = {
 }  # fmt: skip
 # What is bounded by 1 and comes so near to it has changed altogether, whatever it did before.
 _MOST: Mapping[str, float] = {KS: 0.75, JS: 0.75, MISSING: 0.75}
-# These grow with the square of a shift; history is judged on their roots, which grow with the shift.
+# These grow with the square of a shift, the others with the shift.
 _SQUARED = (PSI, JS, CHI2)
+# Below, nothing would ever be far enough: history that short cannot prove a budget of one alarm a year.
+_LEAST_FREEDOM = 8.0
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,10 @@ def judgements_a_year(snapshots: SnapshotSpec | None) -> float:
 
 
 def alpha_of(budget: FalseAlarmSpec, snapshots: SnapshotSpec | None, tests: int) -> float:
-    """The probability of a false alarm that one measure of one column may have on one snapshot, at most 0.05."""
+    """The probability of a false alarm that one measure of one column may have on one snapshot, from chance and from history
+    each; at most 0.025."""
     a_year = budget.at_most * (12 if budget.per == "month" else 1)
-    return min(a_year / judgements_a_year(snapshots) / max(tests, 1), 0.05)
+    return min(a_year / judgements_a_year(snapshots) / max(tests, 1), 0.05) / 2
 
 
 def tests_of(columns: Sequence[ReferenceColumn]) -> int:
@@ -95,11 +99,12 @@ def tests_of(columns: Sequence[ReferenceColumn]) -> int:
 
 @dataclass
 class ColumnJudge:
-    """Measures one column of a version against its reference. Distances of its history are computed once a lead."""
+    """Measures one column of a version against its reference. What its history says is computed once a lead."""
 
     reference: ReferenceColumn
     alpha: float
     _past: dict[int, dict[str, Floats]] = field(default_factory=dict)
+    _levels: dict[tuple[int, str], float] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -111,15 +116,26 @@ class ColumnJudge:
         `lead` is by how many snapshots the judged one follows the newest of the reference, at least 1.
         """
         values = self._values(current)
-        past = self.past(lead)
+        limits = self.thresholds(current, lead, tuple(values))
+        return {name: Measured(value, limits[name]) for name, value in values.items()}
+
+    def thresholds(self, current: Sketch, lead: int, measures: Sequence[str]) -> dict[str, Threshold]:
+        """Measure → threshold for rows as many (and as often missing or new) as those of `current`."""
         found = {}
-        for name, value in values.items():
-            candidates = {"chance": self._chance(name, current), "least": self._least(name, current)}
-            if name in past:
-                candidates["history"] = self._history(name, past[name], current)
+        for name in measures:
+            candidates = {
+                "chance": self._chance(name, current), "least": self._least(name, current),
+                "history": self._history(name, lead, current),
+            }  # fmt: skip
             set_by = max(candidates, key=lambda which: candidates[which])
-            found[name] = Measured(value, Threshold(candidates[set_by], set_by))
+            found[name] = Threshold(candidates[set_by], set_by)
         return found
+
+    def distances(self, counts: npt.ArrayLike) -> dict[str, Floats]:
+        """Measure of the shape → distance (…) of `counts` (…, n_bins) to the reference; chi-squared needs more than counts."""
+        reference = self.reference.sketch.counts
+        found = {JS: jensen_shannon(reference, counts)}
+        return found | (_of_numbers(reference, counts, self._widths) if self.kind == "number" else {})
 
     def past(self, lead: int) -> dict[str, Floats]:
         """Measure → distances (n_windows,) of the column's own history at this lead, or at the longest there is; empty
@@ -167,11 +183,8 @@ class ColumnJudge:
             found[MISSING] = abs(current.missing_share - sketch.missing_share)
         if not current.present or not sketch.present:
             return found
-        found[JS] = float(jensen_shannon(sketch.counts, current.counts))
-        if isinstance(self.reference.bins, NumberBins):
-            of_numbers = _of_numbers(sketch.counts, current.counts, self._widths)
-            found |= {name: float(value) for name, value in of_numbers.items()}
-        else:
+        found |= {name: float(value) for name, value in self.distances(current.counts).items()}
+        if isinstance(self.reference.bins, CategoryBins):
             first, second = (shares(one.counts) * _independent(one) for one in (sketch, current))
             found[CHI2] = float(chi_squared(*gathered(first, second)))
             if self.reference.bins.known:
@@ -209,32 +222,53 @@ class ColumnJudge:
     def _least(self, name: str, current: Sketch) -> float:
         return LEAST[name] * (self._pairs(current) if name == CHI2 else 1.0)
 
-    def _history(self, name: str, past: Floats, current: Sketch) -> float:
-        """The normal quantile of the column's own distances, widened for a short sample in which each follows the last."""
+    def _history(self, name: str, lead: int, current: Sketch) -> float:
+        """What the column's own distances let expect of one more; 0 where too few of them are defined."""
+        if (lead, name) not in self._levels:
+            self._levels[lead, name] = self._level(name, self.past(lead).get(name, np.empty(0)))
+        return self._levels[lead, name] * (self._pairs(current) if name == CHI2 else 1.0)
+
+    def _level(self, name: str, past: Floats) -> float:
         told = past[~np.isnan(past)]
         if len(told) < LEAST_WINDOWS:
             return 0.0
-        linear = np.sqrt(told) if name in _SQUARED else told
-        level = float(linear.mean() + chance.normal_quantile(self.alpha) * widened_spread(linear))
-        level = level**2 if name in _SQUARED else level
-        return min(level, _MOST.get(name, math.inf)) * (self._pairs(current) if name == CHI2 else 1.0)
+        level = predicted_level(told if name in _SQUARED else told**2, self.alpha, self._expected_noise(name))
+        return min(level if name in _SQUARED else math.sqrt(level), _MOST.get(name, math.inf))
+
+    def _expected_noise(self, name: str) -> float:
+        """What squared distances of the history would be on average, had nothing moved but chance."""
+        history = self.reference.history
+        rows = float(history.counts.sum(axis=1).mean())
+        variance = chance.sampling_variance(rows * max(self.reference.snapshots, 1), rows) if rows else 0.0
+        freedom = int((self.reference.sketch.counts > 0).sum()) - 1
+        by_measure = {PSI: freedom, CHI2: freedom, JS: freedom / (8 * math.log(2)), KS: math.pi**2 / 12}
+        if name == WASSERSTEIN and self._widths is not None:
+            return (
+                variance * 2 / math.pi * chance.area(self.reference.sketch.counts.astype(np.float64), self._widths) ** 2
+            )
+        return variance * max(by_measure.get(name, 0.0), 0.0)
 
     def _pairs(self, current: Sketch) -> float:
         return 1 / chance.sampling_variance(_independent(self.reference.sketch), _independent(current))
 
 
-def widened_spread(values: Floats) -> float:
-    """Standard deviation for predicting one more of `values` (n,), which follow each other as their lag-1 correlation says.
+def predicted_level(squares: Floats, alpha: float, noise: float = 0.0) -> float:
+    """The level that one more of `squares` (n,), squared distances that follow each other, exceeds with probability `alpha`.
 
-    n values of correlation r are worth n (1 - r) / (1 + r) independent ones, at least 2 (Bayley and Hammersley 1946).
+    `noise`, the part of them that is always there, stays as it is. The rest is taken as a multiple of a chi-squared variable whose degrees of freedom follow from mean and variance
+    (Satterthwaite 1946): about one where a distance is that of a level which moves to and fro, many where it is always
+    there, as under growth. As the mean is itself uncertain, the level is that of an F distribution. n values of
+    lag-1 correlation r are worth n (1 - r) / (1 + r) independent ones (Bayley and Hammersley 1946).
     """
-    spread = float(values.std())
-    if not spread > 0:
-        return 0.0
-    deviations = values - values.mean()
+    rest = (squares - noise).clip(0)
+    mean, variance = float(rest.mean()), float(rest.var())
+    if not variance > 0:
+        return mean + noise
+    deviations = rest - mean
     correlation = float((deviations[1:] * deviations[:-1]).sum() / (deviations**2).sum())
-    worth = min(max(len(values) * (1 - correlation) / (1 + correlation), 2.0), float(len(values)))
-    return spread * math.sqrt((1 + 1 / worth) / (1 - 1 / worth))
+    worth = min(max(len(rest) * (1 - correlation) / (1 + correlation), 2.0), float(len(rest)))
+    freedom = max(2 * mean**2 * (1 - 1 / worth) / variance, 1.0)
+    return noise + mean * chance.f_quantile(alpha, freedom, max(freedom * worth, _LEAST_FREEDOM))
 
 
 def gathered(first: Floats, second: Floats, least: float = 5.0) -> tuple[Floats, Floats]:
