@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from ml_assets.evaluation.overview import side_by_side
 from ml_assets.monitoring.drift_checks import drift_checks
+from ml_assets.monitoring.drift_page import DriftFacts, drift_sections, render_page, write_page
 from ml_assets.monitoring.drift_relations import UNIT, outcomes, scored_rows, training_read
 from ml_assets.monitoring.drift_rows import DRIFT_COLUMNS, DriftRow, judged_rows
 from ml_assets.monitoring.reference import LABEL, REFERENCE_LOGIC
@@ -25,6 +28,9 @@ from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
 Found = Mapping[str, Sketch]
+
+_MOST_SNAPSHOTS = 26
+_MOST_PICTURES = 3
 
 
 class DriftAsset(ComputedTable):
@@ -103,7 +109,9 @@ class DriftAsset(ComputedTable):
                 lead = leads(self.snapshots, columns[0].end, moment)
                 rows += judged_rows(moment, version, lead, judges, current.get(moment, {}))
         self._stage(bench, rows)
-        return Staged("(select * from drift_rows order by snapshot, role, column_name)", self._facts(rows))
+        told = self._told(bench)
+        path = write_page(context.home.reports, self.spec, render_page(self.spec, drift_sections(told)))
+        return Staged("(select * from drift_rows order by snapshot, role, column_name)", _facts(told, path))
 
     def _by_version(self, bench: Workbench, partitions: Sequence[str]) -> dict[int, list[str]]:
         scored = manifest_of(bench, self.scores.name)
@@ -134,14 +142,28 @@ class DriftAsset(ComputedTable):
             columns = [list(column) for column in zip(*rows, strict=True)]
             bench.execute(f"insert into drift_rows select {', '.join(['unnest(?)'] * len(columns))}", columns)
 
-    def _facts(self, rows: Sequence[DriftRow]) -> dict[str, Any]:
-        newest = max((row.snapshot for row in rows if row.snapshot is not None), default=None)
-        found = [row for row in rows if row.snapshot == newest and row.flagged]
-        return {
-            "judged_columns": sum(row.snapshot == newest for row in rows),
-            "drifted": ", ".join(row.column_name for row in sorted(found, key=lambda row: row.rank or 0)) or "none",
-        }
+    def _told(self, bench: Workbench) -> DriftFacts:
+        """What is known after these partitions are written, of the newest snapshots."""
+        relation = "drift_rows"
+        if bench.has_table(self.name):
+            others = f"select * from {self.name.quoted} where snapshot not in (select snapshot from drift_rows where snapshot is not null)"
+            relation = f"({others} union all by name select * from drift_rows)"
+        rows = bench.records(
+            f"select * from {relation} qualify dense_rank() over (order by snapshot desc) <= {_MOST_SNAPSHOTS} "
+            "order by snapshot, role, column_name"
+        )
+        newest = max((row["model_version"] for row in rows), default=None)
+        columns = [] if newest is None else load_reference(bench, self.reference, newest)
+        return DriftFacts(self.spec, str(self.scores.name), rows, columns)
 
     @property
     def checks(self) -> tuple[Check, ...]:
         return drift_checks(self.spec)
+
+
+def _facts(told: DriftFacts, path: Path) -> dict[str, Any]:
+    """What stands beside the materialisation in the UI: what drifted in the newest snapshot, with pictures."""
+    drifted = [row["column_name"] for row in told.newest if row["flagged"]]
+    pictures = told.pictures(_MOST_PICTURES)
+    found = {"judged_columns": len(told.newest), "drifted": ", ".join(drifted) or "none", "report": str(path)}
+    return found | ({"picture": side_by_side(pictures, f"drift of {told.spec.name}")} if pictures else {})
