@@ -48,6 +48,7 @@ class Graph:
 
     assets: Mapping[TableName, TableAsset]
     declared_by: Mapping[TableName, Declaration]
+    operations: OperationsSpec | None = None
 
     def __iter__(self) -> Iterator[TableAsset]:
         return iter(self.assets.values())
@@ -153,7 +154,9 @@ class _Compiler:
             asset.personal = self._personal(asset.use_case)
             if isinstance(asset, TrainingSetAsset):
                 asset.meanings = self._meanings(asset)
-        return Graph({name: self._assets[name] for name in order}, self._declared)
+        return Graph(
+            {name: self._assets[name] for name in order}, self._declared, next(iter(self._of(OperationsSpec)), None)
+        )
 
     def _take(self, declaration: Declaration, assets: Iterable[TableAsset]) -> None:
         for asset in assets:

@@ -131,20 +131,21 @@ class _Run:
         """Make and judge one asset; what went wrong in words, or the empty text. A failed blocking check is no good step."""
         number, started = next(self._numbers), datetime.now(UTC)
 
-        def record(report: AssetReport | None, problem: str) -> StepRecord:
+        def record(report: AssetReport | None, problem: str, error: str = "") -> StepRecord:
             return StepRecord(
                 self.report.run_id, number, COMMAND, asset.name, tuple(partitions),
                 "failed" if report is None else "made", started, datetime.now(UTC), problem,
-                report.made if report else (), report.facts if report else {},
+                report.made if report else (), report.facts if report else {"error": error},
             )  # fmt: skip
 
         try:
             report = self._made(asset, partitions)
         except MlAssetsError as problem:
-            return self._failed(record(None, str(problem)))
+            return self._failed(record(None, str(problem), problem.code))
         except Exception as problem:  # noqa: BLE001 (a fault of ours in one asset must not lose the others' work; it is told in full)
             traceback.print_exc(file=sys.stderr)
-            return self._failed(record(None, f"{asset.place}: {type(problem).__name__}: {shortened(problem, 600)}"))
+            said = f"{asset.place}: {type(problem).__name__}: {shortened(problem, 600)}"
+            return self._failed(record(None, said, type(problem).__name__))
         self.report.written[str(asset.name)] = (sum(made.changed for made in report.made), len(report.made))
 
         def also(bench: Workbench, judgement: Judgement) -> None:
