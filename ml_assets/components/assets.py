@@ -9,6 +9,7 @@ from ml_assets.components.automation import remember, when_out_of_date
 from ml_assets.components.keys import asset_key, partitions_of
 from ml_assets.components.metadata import declared_metadata, made_metadata
 from ml_assets.components.progress import step_progress
+from ml_assets.components.step_book import recorded_step
 from ml_assets.errors import MlAssetsError
 from ml_assets.resources import MlAssetsResource
 from ml_assets.specs.times import span_length
@@ -43,7 +44,9 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
         keys = list(context.partition_keys) if grid is not None else [UNPARTITIONED]
         run = resource.context(context.log, context.run.run_id, step_progress(context.log))
         try:
-            report = asset.materialize(run, keys)
+            with recorded_step(context.instance, run, asset, keys, _RETRIES - context.retry_number) as step:
+                report = asset.materialize(run, keys)
+                step.made(report)
         except MlAssetsError as problem:
             raise dagster_failure(problem) from problem
         _note_partitions(context, asset, report)

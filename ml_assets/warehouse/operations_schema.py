@@ -51,6 +51,7 @@ REGISTRY_TABLES = {
 
 # Books of what happens in production, appended to (incidents: one row each, rewritten as they go on).
 MONITORING_TABLES = {
+    "step_costs": "run_id varchar, step integer, clock_time timestamp, cpu_seconds double, cpu_error double, primary key (run_id, step)",
     "check_history": "asset varchar, partition varchar, check_name varchar, code varchar, status varchar, severity varchar, "
     "blocking boolean, content varchar, summary varchar, numbers json, evaluated_at timestamp, recorded_at timestamp, "
     "times integer, days date[], last_evaluated_at timestamp, last_recorded_at timestamp",
