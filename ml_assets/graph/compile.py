@@ -44,10 +44,11 @@ S = TypeVar("S", bound=Described)
 
 @dataclass(frozen=True)
 class Graph:
-    """Assets in an order in which each follows what it reads."""
+    """Assets in an order in which each follows what it reads, and every declaration, also those that yield none."""
 
     assets: Mapping[TableName, TableAsset]
     declared_by: Mapping[TableName, Declaration]
+    project: Project
 
     def __iter__(self) -> Iterator[TableAsset]:
         return iter(self.assets.values())
@@ -153,7 +154,7 @@ class _Compiler:
             asset.personal = self._personal(asset.use_case)
             if isinstance(asset, TrainingSetAsset):
                 asset.meanings = self._meanings(asset)
-        return Graph({name: self._assets[name] for name in order}, self._declared)
+        return Graph({name: self._assets[name] for name in order}, self._declared, self._project)
 
     def _take(self, declaration: Declaration, assets: Iterable[TableAsset]) -> None:
         for asset in assets:
