@@ -9,8 +9,10 @@ from pathlib import Path
 from types import FrameType
 
 from ml_assets.cli.project import OpenProject, open_project
+from ml_assets.monitoring.rules_on_file import FILE
 from ml_assets.operations.telemetry.collector import Collector
 from ml_assets.operations.telemetry.exposition import MetricsServer, exposition
+from ml_assets.operations.telemetry.files import monitoring_files, outdated, write_files
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.store import EngineSettings, Warehouse
 
@@ -52,3 +54,19 @@ def _collector(opened: OpenProject) -> Collector:
         return replace(opened.context(), warehouse=Warehouse(home.warehouse, home.scratch, _LOOKING))
 
     return Collector(context, opened.graph, opened.profile.spec.fresh_for)
+
+
+def generate_files(project: Path | None, folder: Path | None, runbooks_at: str, *, check: bool) -> int:
+    """Print the alert rules, or write all files; 1 where they were only to be looked at and are not up to date."""
+    opened = open_project(project)
+    files = monitoring_files(opened.graph, runbooks_at)
+    if folder is None:
+        sys.stdout.write(files[FILE])
+        return 0
+    if check:
+        found = outdated(files, folder)
+        sys.stdout.writelines(f"not up to date: {folder / name}\n" for name in found)
+        return 1 if found else 0
+    changed = write_files(files, folder)
+    sys.stdout.write(f"{len(files)} files in {folder}, {len(changed)} of them new or changed.\n")
+    return 0

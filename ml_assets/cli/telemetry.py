@@ -46,12 +46,20 @@ def telemetry() -> None:
 @click.option(
     "--check", is_flag=True, help="Write nothing; exit with 1 if files of the folder --write are not up to date."
 )
+@click.option(
+    "--runbooks-at",
+    default="",
+    metavar="URL",
+    help="Address before runbooks that are files, as of the repository's main branch.",
+)
 @click.pass_obj
-def generate(project: Path | None, write: Path | None, check: bool) -> None:
+def generate(project: Path | None, write: Path | None, check: bool, runbooks_at: str) -> None:
     """Make Grafana dashboards and Prometheus alert rules from the declarations; equal ones give equal bytes."""
     from ml_assets.cli.metrics import generate_files
 
-    sys.exit(generate_files(project, write, check=check))
+    if check and write is None:
+        raise click.UsageError("--check compares with a folder: name it with --write")
+    sys.exit(generate_files(project, write, runbooks_at, check=check))
 
 
 def add_to(main: click.Group) -> None:

@@ -33,7 +33,7 @@ def exposition(reading: Reading) -> str:
             return []
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Families())  # type: ignore[arg-type]
+    registry.register(Families())
     return generate_latest(registry).decode()
 
 
