@@ -32,6 +32,8 @@ COMMANDS = (
     "schema",
     "ui",
     "replay",
+    "backup",
+    "restore",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\
