@@ -33,6 +33,8 @@ COMMANDS = (
     "ui",
     "replay",
     "incidents",
+    "backup",
+    "restore",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\
