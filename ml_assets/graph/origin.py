@@ -58,6 +58,7 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
     "SC001": (("model",),),
     "SC002": (("min_coverage",), ("model",)),
     "SC003": (("model",),),
+    **dict.fromkeys(("DR001", "DR002", "DR003", "DR004", "DR005"), (("false_alarms",), ("scores",))),
 }
 _FIELD_OF_RULE = {"not_null": "nullable", "finite": "type"}
 
