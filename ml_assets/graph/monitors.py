@@ -49,7 +49,7 @@ def _of_scores(declaration: Declaration, spec: MonitorSpec, watched: WatchedScor
     ]
 
 
-def _of_table(_declaration: Declaration, _spec: MonitorSpec, _watched: TableAsset) -> list[TableAsset]:
+def _of_table(declaration: Declaration, spec: MonitorSpec, watched: TableAsset) -> list[TableAsset]:  # noqa: ARG001
     return []
 
 
