@@ -15,7 +15,7 @@ from ml_assets.specs import MonitorSpec, RawTableSpec, SqlTableSpec
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import TableName
 
-SUFFIXES_OF_SCORES: tuple[str, ...] = ("early_outcomes", "performance")
+SUFFIXES_OF_SCORES: tuple[str, ...] = ("early_outcomes", "performance", "retraining")
 SUFFIXES_OF_TABLE: tuple[str, ...] = ()
 
 
