@@ -24,7 +24,7 @@ from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.results import MAX_EVIDENCE_ROWS, CheckFinding
 
 _Rows = Mapping[str, Sequence[Row]]
-AS_PROMISED, BASE_RATE = "performance_is_as_promised", "base_rate_is_as_scored"
+AS_PROMISED = "performance_is_as_promised"
 
 
 def performance_checks(
@@ -46,7 +46,7 @@ def performance_checks(
 
     return (
         _check(spec, AS_PROMISED, "PF001", f"{' and '.join(judged_metrics(task))} are not worse than the evaluation promised.", _performance, promised),
-        _check(spec, BASE_RATE, "PF002", "The rate of positives, told from early outcomes, is what the scores say.", _rates(rates), _base_rate(spec, model, grid)),
+        _check(spec, "base_rate_is_as_scored", "PF002", "The rate of positives, told from early outcomes, is what the scores say.", _rates(rates), _base_rate(spec, model, grid)),
         _check(spec, "estimate_agrees_with_outcomes", "PF003", "What was estimated without outcomes is what they show.", _performance, reconciled),
         _check(spec, "declared_slices_hold", "PF004", "No declared slice has become worse by more than all rows have.", _performance, sliced),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from ml_assets.monitoring.performance_checks import AS_PROMISED
 from ml_assets.specs.monitors import RetrainSpec
 from ml_assets.specs.times import span_length
 from ml_assets.warehouse.manifest import manifest_of
@@ -17,7 +18,7 @@ from ml_assets.warehouse.store import Workbench
 LARGE_EFFECT, EFFECT_UNIT = 0.1, "log odds"
 # Drift of one snapshot may be a bank holiday.
 _SNAPSHOTS_OF_DRIFT, _SNAPSHOTS_OF_DECAY = 2, 1
-_FEATURES_DRIFT, _SCORES_DRIFT = "DR001", "DR002"
+_FEATURES_DRIFT, _SCORES_DRIFT = "features_have_not_drifted", "scores_have_not_drifted"
 
 
 class TriggerState(NamedTuple):
@@ -36,7 +37,7 @@ class StoredFinding(NamedTuple):
     """What a check said last of one partition."""
 
     partition: str
-    code: str
+    check: str
     status: str
     summary: str
     evidence: Sequence[Mapping[str, Any]]
@@ -51,16 +52,17 @@ class LearntFrom(NamedTuple):
     new: int
 
 
-def findings_of(bench: Workbench, asset: TableName, codes: Sequence[str]) -> list[StoredFinding]:
+def findings_of(bench: Workbench, asset: TableName, checks: Sequence[str]) -> list[StoredFinding]:
     """Inside a reading block: what these checks said of the partitions as they are, newest first."""
     rows = bench.rows(
-        "select c.partition, c.code, c.status, c.summary, c.evidence from wh.ops.checks c join wh.ops.manifest m "
+        "select c.partition, c.check_name, c.status, c.summary, c.evidence from wh.ops.checks c join wh.ops.manifest m "
         "on m.asset = c.asset and m.partition = c.partition and m.content = c.content "
-        "where c.asset = ? and list_contains(?, c.code) order by c.partition desc, c.code",
-        [str(asset), list(codes)],
+        "where c.asset = ? and list_contains(?, c.check_name) order by c.partition desc, c.check_name",
+        [str(asset), list(checks)],
     )
     return [
-        StoredFinding(key, code, status, summary, json.loads(evidence)) for key, code, status, summary, evidence in rows
+        StoredFinding(key, check, status, summary, json.loads(evidence))
+        for key, check, status, summary, evidence in rows
     ]
 
 
@@ -71,7 +73,7 @@ def drift_findings(bench: Workbench, drift: TableName) -> list[StoredFinding]:
 
 def decay_findings(bench: Workbench, performance: TableName) -> list[StoredFinding]:
     """Inside a reading block: whether performance was as promised, newest snapshot first."""
-    return [one for one in findings_of(bench, performance, ("PF001",)) if one.status != "not_applicable"]
+    return [one for one in findings_of(bench, performance, (AS_PROMISED,)) if one.status != "not_applicable"]
 
 
 def drift_state(spec: RetrainSpec, findings: Sequence[StoredFinding], *, snapshots: bool) -> TriggerState:
@@ -99,7 +101,7 @@ def _matters(finding: StoredFinding) -> str:
     """Why a finding of drift counts; the empty text where it does not."""
     if finding.status != "failed":
         return ""
-    if finding.code == _SCORES_DRIFT:
+    if finding.check == _SCORES_DRIFT:
         return f"scores: {finding.summary}"
     large = [
         row
