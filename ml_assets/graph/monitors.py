@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ml_assets.errors import DeclarationError, UnknownNameError
 from ml_assets.features.labels import LabelAsset
 from ml_assets.graph.project import Declaration
+from ml_assets.monitoring import days
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.specs import MonitorSpec, RawTableSpec, SqlTableSpec
@@ -15,7 +16,7 @@ from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import TableName
 
 SUFFIXES_OF_SCORES: tuple[str, ...] = ()
-SUFFIXES_OF_TABLE: tuple[str, ...] = ()
+SUFFIXES_OF_TABLE: tuple[str, ...] = (days.SUFFIX,)
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,12 @@ def monitor_assets(declaration: Declaration, assets: Mapping[TableName, TableAss
     return _of_table(declaration, spec, _watched_table(declaration, spec, assets))
 
 
-def _of_scores(
-    declaration: Declaration, spec: MonitorSpec, watched: WatchedScores
-) -> list[TableAsset]:
+def _of_scores(declaration: Declaration, spec: MonitorSpec, watched: WatchedScores) -> list[TableAsset]:  # noqa: ARG001
     return []
 
 
 def _of_table(declaration: Declaration, spec: MonitorSpec, watched: TableAsset) -> list[TableAsset]:
-    return []
+    return [days.DaysAsset(spec, watched, declaration.place, declaration.use_case)]
 
 
 def _watched_scores(

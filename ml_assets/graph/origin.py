@@ -58,6 +58,7 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
     "SC001": (("model",),),
     "SC002": (("min_coverage",), ("model",)),
     "SC003": (("model",),),
+    **{f"DD00{number}": (("table",), ("false_alarms",)) for number in range(1, 7)},
 }
 _FIELD_OF_RULE = {"not_null": "nullable", "finite": "type"}
 
