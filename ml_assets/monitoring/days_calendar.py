@@ -25,7 +25,7 @@ class TradingDays:
     """Days that count, oldest first: those with rows, those that should have had some, and the clock's own.
 
     `open`: a trading day; `missing`: over, without rows, and on a weekday that has always had some; `finished`: over, and
-    its rows are all there.
+    its rows are all there. `declared`: the calendar is known, not learnt from the rows.
     """
 
     days: Days
@@ -33,6 +33,7 @@ class TradingDays:
     missing: NDArray[np.bool_]
     finished: NDArray[np.bool_]
     calendar: TradingCalendar
+    declared: bool
 
     @property
     def weekdays(self) -> NDArray[np.int64]:
@@ -67,6 +68,7 @@ def trading_days(spec: CalendarSpec, days: Days, ends: Values, now: datetime) ->
         np.array([day in missing for day in every], dtype=np.bool_),
         np.array([day not in unfinished for day in every], dtype=np.bool_),
         TradingCalendar.of(spec, seen),
+        spec.kind == "declared",
     )
 
 

@@ -13,7 +13,7 @@ from ml_assets.warehouse.results import CheckFinding
 RECENT_DAYS = 7
 _SHARES = ("missing", "zeros", "negatives", "leading_value", "new_values", "repeated", "quarantined")
 _WORDS = {
-    "missing": "of {column} missing", "rows": "rows", "level": "typical size of {column}", "zeros": "of {column} zero",
+    "missing": "of {column} missing", "rows": "rows", "last_hour": "last event at", "level": "typical size of {column}", "zeros": "of {column} zero",
     "negatives": "of {column} negative", "leading_value": "of {column} the most frequent value",
     "new_values": "of {column} never seen before", "changed_columns": "columns changed", "days_late": "trading days late",
     "future_rows": "rows dated after their arrival", "days_in_a_file": "days in a file", "quarantined": "of the rows in quarantine",
@@ -21,7 +21,7 @@ _WORDS = {
 }  # fmt: skip
 _RULES = (
     ("DD001", "missing_values_are_as_usual", "As many values are missing as usual", ("missing",)),
-    ("DD002", "rows_of_days_are_as_usual", "Every trading day has rows, as many as usual", ("rows",)),
+    ("DD002", "rows_of_days_are_as_usual", "Every trading day has rows, as many as usual, to its end", ("rows", "last_hour")),
     ("DD003", "values_of_days_are_as_usual", "Size, zeros, negatives and categories of the values are as usual",
      ("level", "zeros", "negatives", "leading_value", "new_values")),
     ("DD004", "files_keep_their_columns", "The files have the columns of the day before", ("changed_columns",)),
@@ -83,7 +83,7 @@ def unusual_words(row: Mapping[str, Any]) -> str:
         return f"{row['day']}: {_shown(signal, row['value'])} {what}{note}"
     usual = f"usual {_shown(signal, row['expected'])} ({_shown(signal, row['low'])} to {_shown(signal, row['high'])})"
     value = _shown(signal, row["value"])
-    said = f"{what} {value}" if signal == "level" else f"{value} {what}"
+    said = f"{what} {value}" if signal in ("level", "last_hour") else f"{value} {what}"
     return f"{row['day']}: {said}, {usual}{note}"
 
 
@@ -92,4 +92,6 @@ def _shown(signal: str, value: float | None) -> str:
         return "unknown"
     if signal in _SHARES:
         return f"{value:.1%}"
+    if signal == "last_hour":
+        return f"{int(value):02d}:{value % 1 * 60:02.0f}"
     return f"{value:.4g}" if signal == "level" else f"{value:.0f}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 Scale = Literal["count", "share", "level"]
-WINDOW, LEAST = 28, 20
+WINDOW, LEAST, _LEAST_ROWS = 28, 20, 10
 _SAME_WEEKDAY, _LEAST_SAME, _LEAST_MIDDLE = 8, 3, 10
 _GAIN, _WEEKDAY_PAST, _LEAST_PAST = 0.7, 120, 30
 # The spread of n regular values is as uncertain as a standard deviation of 0.54 n degrees of freedom.
@@ -27,7 +27,7 @@ _DEGREES = 0.54
 # Smaller changes than about five of these matter to nobody: a quarter of the rows, half a per cent of them, a tenth of a level.
 _LEAST_SPREAD: dict[Scale, float] = {"count": 0.05, "share": 0.001, "level": 0.02}
 _TAIL, _PAST, _EVERY = 0.1, 250, 5
-_PRIOR, _PRIOR_EXCESS, _MOST_SHAPE = 8, 0.45, 0.2
+_PRIOR, _PRIOR_EXCESS, _MOST_SHAPE = 8, 0.6, 0.2
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,15 @@ class Series:
     """One figure of each day: a count of rows, a share of the day's rows, or a level (mean of logarithms).
 
     Arrays have one value a day, NaN where the day has none or is not to be judged. `rows` are those the figure rests on;
-    `noise` is the standard error of a level.
+    `noise` is the standard error of a level. `least_spread` keeps the spread from being taken for smaller, where changes of
+    about five of it are nobody's business.
     """
 
     scale: Scale
     value: Values
     rows: Values
     noise: Values | None = None
+    least_spread: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def usual_ranges(series: Sequence[Series], weekdays: NDArray[np.int64], chance: 
     noise = np.stack([blank if one.noise is None else one.noise for one in series], axis=1)
     expected, spread, known = _middle_and_spread(values, weekdays)
     counts, shares = (np.array([scale == word for scale in scales]) for word in ("count", "share"))
-    spread = np.maximum(spread, np.array([_LEAST_SPREAD[scale] for scale in scales]))
+    spread = np.maximum(spread, np.array([one.least_spread or _LEAST_SPREAD[one.scale] for one in series]))
     spread = np.maximum(spread, np.nan_to_num(_trailing_median(noise)))
     usual_rows = _trailing_median(rows)
     spread = np.maximum(spread, np.where(shares, _binomial(expected, usual_rows), 0))
@@ -80,7 +82,8 @@ def usual_ranges(series: Sequence[Series], weekdays: NDArray[np.int64], chance: 
     floor, ceiling = _sampling_bounds(values, expected, rows, chance)
     low = np.where(shares, np.clip(np.minimum(low, floor), 0, 1), low)
     high = np.where(shares, np.clip(np.maximum(high, ceiling), 0, 1), high)
-    judged = known >= LEAST
+    # A handful of rows may be one order: its shares say nothing.
+    judged = (known >= LEAST) & (counts | (rows >= _LEAST_ROWS))
     return Ranges(*(np.where(judged, _unscaled(part, scales), np.nan) for part in (expected, low, high)))
 
 

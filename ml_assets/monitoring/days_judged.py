@@ -14,6 +14,7 @@ from ml_assets.monitoring.days_expected import LEAST, WINDOW, Series, Values, us
 from ml_assets.monitoring.days_files import Counted, FileDay
 from ml_assets.monitoring.days_measures import Days, Signal, TableDays
 from ml_assets.specs.monitors import FalseAlarmSpec
+from ml_assets.warehouse.rules import earliest_end
 
 _HIGHEST_TENTH = 0.9
 _SCHEMA = pa.schema(
@@ -55,6 +56,8 @@ def judged_days(
     if files:
         signals.append(_quarantine(files, trading.days))
     parts = [*_ranged(signals, trading, budget), *(_counted(one, trading) for one in counted)]
+    if table.ends.any():
+        parts.append(_last_hours(_spread_out(table.ends, place, len(trading.days)) / 3600, parts[0], trading))
     notes = {day.day: day.quarantined_by for day in files}
     parts = [
         replace(p, notes=[notes.get(day, "") for day in p.days.tolist()]) if p.signal == "quarantined" else p
@@ -67,15 +70,45 @@ def _on(signal: Signal, place: NDArray[np.int64], days: int) -> Signal:
     """The signal on the trading days: no number where the table has no rows."""
 
     def spread(values: Values) -> Values:
-        found = np.full(days, np.nan)
-        found[place] = values
-        return found
+        return _spread_out(values, place, days)
 
     one = signal.series
-    series = one and Series(
-        one.scale, spread(one.value), spread(one.rows), None if one.noise is None else spread(one.noise)
+    series = one and replace(
+        one, value=spread(one.value), rows=spread(one.rows), noise=None if one.noise is None else spread(one.noise)
     )
     return Signal(signal.name, signal.column, spread(signal.shown), spread(signal.affected), series)
+
+
+def _spread_out(values: Values, place: NDArray[np.int64], days: int) -> Values:
+    found = np.full(days, np.nan)
+    found[place] = values
+    return found
+
+
+def _last_hours(ends: Values, rows: _Part, trading: TradingDays) -> _Part:
+    """The hour of each day's last event: a file that was cut short may hold as many rows as a quiet day."""
+    complete = np.where(trading.open & trading.finished, ends, np.nan)
+    expected, low = np.full(len(ends), np.nan), np.full(len(ends), np.nan)
+    for at in range(len(ends)):
+        before = complete[max(0, at - WINDOW) : at]
+        before = before[~np.isnan(before)]
+        if len(before) >= LEAST and not np.isnan(complete[at]):
+            expected[at], low[at] = np.median(before), earliest_end((before * 3600).tolist()) / 3600
+    judged = ~np.isnan(low)
+    unusual = judged & (np.nan_to_num(complete) <= np.nan_to_num(low, nan=-1.0))
+    affected = np.abs(np.nan_to_num(rows.value) - np.nan_to_num(rows.expected))
+    high = np.where(judged, 24.0, np.nan)
+    return replace(
+        rows,
+        signal="last_hour",
+        value=ends,
+        expected=expected,
+        low=low,
+        high=high,
+        judged=judged,
+        unusual=unusual,
+        affected=affected,
+    )
 
 
 def _quarantine(files: Sequence[FileDay], days: Days) -> Signal:
@@ -130,9 +163,9 @@ def _part(
 
 
 def _with_missing_days(part: _Part, trading: TradingDays) -> _Part:
-    """Trading days without any row are unusual once there is a history; what they lack are the rows of a usual day."""
+    """Trading days without any row are unusual unless so small a table may have such days; they lack the rows of a usual one."""
     before = np.concatenate([[0], np.cumsum(~np.isnan(part.value))[:-1]])
-    missing = trading.missing & (before >= LEAST)
+    missing = trading.missing & (before >= LEAST) & (trading.declared | (part.low >= 1))
     notes = [
         "no rows on a trading day" if none else note for none, note in zip(missing.tolist(), part.notes, strict=True)
     ]

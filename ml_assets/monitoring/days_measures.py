@@ -20,6 +20,8 @@ Days = NDArray[np.datetime64]
 MOST_DAYS = 1100
 _MOST_COLUMNS = 40  # of one statement
 _MOST_CATEGORIES, _LEAST_REPEATS = 200, 20
+# One large order from a country of its own is no news; half of the rows from there is.
+_NEW_VALUES_SPREAD = 0.1
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 _TEXTS = ("VARCHAR", "BOOLEAN", "ENUM")
 
@@ -112,10 +114,10 @@ def _numbers(column: object) -> Values:
     return np.asarray(filled, dtype=np.float64)
 
 
-def _share(name: str, column: str, part: Values, rows: Values) -> Signal:
+def _share(name: str, column: str, part: Values, rows: Values, least_spread: float | None = None) -> Signal:
     with np.errstate(invalid="ignore", divide="ignore"):
         share = part / rows
-    return Signal(name, column, share, part, Series("share", share, rows))
+    return Signal(name, column, share, part, Series("share", share, rows, least_spread=least_spread))
 
 
 def _figures(
@@ -199,7 +201,7 @@ def _category(bench: Workbench, relation: str, name: str, days: Days, rows: Valu
         part[word][place] = _numbers(found[word])
     return [
         _share("leading_value", name, part["foremost"], part["present"]),
-        _share("new_values", name, part["fresh"], part["present"]),
+        _share("new_values", name, part["fresh"], part["present"], _NEW_VALUES_SPREAD),
         Signal("different_values", name, part["different"], part["present"], None),
     ]
 

@@ -242,11 +242,15 @@ def volume_check(volume: VolumeSpec, event_time: str | None = None) -> Check:
 
 
 def ends_early(end: float, earlier: Sequence[float]) -> bool:
-    """Whether a day's last event comes an hour or more before that of every day before it, of which there are some.
+    """Whether a day's last event comes before `earliest_end`; never without at least four days before it."""
+    return len(earlier) >= 4 and end <= earliest_end(earlier)
 
-    Times are seconds after midnight.
-    """
-    return len(earlier) >= 4 and end <= min(earlier) - 3600
+
+def earliest_end(earlier: Sequence[float]) -> float:
+    """How early (seconds after midnight) a day may end: an hour before all those before it, and farther from the earliest
+    of them than that is from the median."""
+    first = min(earlier)
+    return first - max(3600.0, statistics.median(earlier) - first)
 
 
 def _unfinished(finding: CheckFinding, end: float) -> CheckFinding:
