@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ml_assets.errors import DeclarationError, UnknownNameError
 from ml_assets.features.labels import LabelAsset
 from ml_assets.graph.project import Declaration
+from ml_assets.monitoring import days
 from ml_assets.monitoring.drift import DriftAsset
 from ml_assets.monitoring.performance_assets import performance_assets
 from ml_assets.scoring.example_scores import ExampleScoresAsset
@@ -17,7 +18,7 @@ from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import TableName
 
 SUFFIXES_OF_SCORES: tuple[str, ...] = ("drift", "early_outcomes", "performance", "retraining")
-SUFFIXES_OF_TABLE: tuple[str, ...] = ()
+SUFFIXES_OF_TABLE: tuple[str, ...] = (days.SUFFIX,)
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def _of_scores(declaration: Declaration, spec: MonitorSpec, watched: WatchedScor
     ]
 
 
-def _of_table(declaration: Declaration, spec: MonitorSpec, watched: TableAsset) -> list[TableAsset]:  # noqa: ARG001
-    return []
+def _of_table(declaration: Declaration, spec: MonitorSpec, watched: TableAsset) -> list[TableAsset]:
+    return [days.DaysAsset(spec, watched, declaration.place, declaration.use_case)]
 
 
 def _watched_scores(

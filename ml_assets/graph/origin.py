@@ -64,6 +64,7 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
     "SC002": (("min_coverage",), ("model",)),
     "SC003": (("model",),),
     **dict.fromkeys(("DR001", "DR002", "DR003", "DR004", "DR005"), (("false_alarms",), ("scores",))),
+    **{f"DD00{number}": (("table",), ("false_alarms",)) for number in range(1, 7)},
 }
 _FIELD_OF_RULE = {"not_null": "nullable", "finite": "type"}
 
