@@ -117,7 +117,7 @@ def _failed_checks(bench: Workbench, watch: Watch) -> Iterator[Signal]:
         last_told = told_moment({}, last) or told
         also = f" ({count} snapshots since {first})" if count > 1 else ""
         yield Signal(
-            "check", name, cause_of_check(code, name, figures, rows), severity, told or judged.replace(tzinfo=UTC),
+            "check", name, cause_of_check(code, figures, rows), severity, told or judged.replace(tzinfo=UTC),
             f"{summary}{also}", asset, str(subject_of(node)), _column(figures, rows), last_told, last, code, figures, rows,
             place_of_check(watch.graph.declared_by[node.name], node, check, finding), check.blocking and severity == "error",
         )  # fmt: skip

@@ -33,6 +33,8 @@ COMMANDS = (
     "ui",
     "replay",
     "incidents",
+    "doctor",
+    "alerts",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\
