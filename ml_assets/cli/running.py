@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ml_assets.cli.project import OpenProject, keys_within, open_project, partition_range
+from ml_assets.cli.telemetry import logs_to_stderr
 from ml_assets.cli.terminal import Terminal
 from ml_assets.graph.locate import VARIABLE, ProjectFolder
 from ml_assets.graph.plan import select
 from ml_assets.graph.run import RunReport, failures_in_words, run_graph
 from ml_assets.graph.summary import Summary, summarize
 from ml_assets.operations.alerts.outbox import Change
+from ml_assets.operations.telemetry.listening import listening
 from ml_assets.warehouse.asset import TableAsset
 
 
@@ -48,10 +50,11 @@ def run_assets_of(
     """Run, with progress on a terminal, then say what there is now."""
     started = time.monotonic()
     keys = _keys(opened, assets, partitions)
-    with Terminal(quiet=as_json) as terminal:
+    to_stderr = logs_to_stderr()
+    with Terminal(quiet=as_json or to_stderr) as terminal, listening(opened.home, to_stderr=to_stderr) as listener:
         context = replace(opened.context(retrain=retrain), progress=terminal.progress)
         try:
-            report = run_graph(context, assets, keys)
+            report = run_graph(context, assets, keys, listener=listener)
         except Exception as problem:
             from ml_assets.cli.watching import tell_if_unusable
 

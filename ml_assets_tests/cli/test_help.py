@@ -35,6 +35,8 @@ COMMANDS = (
     "incidents",
     "doctor",
     "alerts",
+    "backup",
+    "restore",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\
