@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC
 
 from ml_assets.graph.judge import judge_asset
@@ -19,11 +19,9 @@ from ml_assets.warehouse.store import Workbench
 CODE = "FR001"
 
 
-def judge_overdue_freshness(watch: Watch) -> None:
-    """Judge the freshness checks again whose outcome the clock alone has changed, and keep what they say."""
-    with watch.context.warehouse.reading() as bench:
-        changed = {asset.name: asset for asset, _ in changed_by_the_clock(bench, watch)}
-    for asset in changed.values():
+def judge_freshness(watch: Watch, assets: Iterable[TableAsset]) -> None:
+    """Judge the freshness checks of these tables again, and keep what they say."""
+    for asset in assets:
         names = {check.name for check in asset.checks if check.code == CODE}
         judge_asset(watch.context, asset, [UNPARTITIONED], only=names)
 
