@@ -18,7 +18,7 @@ from ml_assets.graph.junit import junit_xml
 from ml_assets.graph.markdown import markdown_summary
 from ml_assets.graph.plan import select
 from ml_assets.graph.summary import summarize
-from ml_assets.graph.verdict import PartitionChoice, Verdict, not_carried_out, verdict_on
+from ml_assets.graph.verdict import UNJUDGED, PartitionChoice, Verdict, not_carried_out, verdict_on
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.home import Home
 from ml_assets.warehouse.steps import StepRecord, record_step
@@ -95,8 +95,13 @@ def _keep_for_dagster(context: RunContext, verdict: Verdict) -> None:
     with context.warehouse.committing() as bench:
         for number, (asset, findings) in enumerate(verdict.findings.items()):
             keys = tuple(sorted({finding.partition for finding in findings}))
+            raised = [one for one in verdict.of("error") if one.asset == str(asset) and one.check != UNJUDGED]
+            said = "\n".join(
+                f"{one.place}: {one.check} of {asset} could not be judged: {one.summary}" for one in raised
+            )
             record_step(
-                bench, StepRecord(run_id, number, "check", asset, keys, "judged", now, now, clock_time=context.now)
+                bench,
+                StepRecord(run_id, number, "check", asset, keys, "judged", now, now, said, clock_time=context.now),
             )
 
 

@@ -41,7 +41,8 @@ class DagsterStep:
         """Write down why it failed; what the warehouse itself refused cannot be written into it."""
         unusable = isinstance(problem, WarehouseLockedError) or type(problem) is WarehouseError
         if not unusable:
-            self._write("failed", in_words(self.asset, problem))
+            code = problem.code if isinstance(problem, MlAssetsError) else type(problem).__name__
+            self._write("failed", in_words(self.asset, problem), AssetReport((), {"error": code}))
 
     def judged(self, bench: Workbench, judgement: Judgement) -> None:
         """Inside the commit of the findings: that they were judged, and why consumers are kept out if they are."""

@@ -33,6 +33,8 @@ COMMANDS = (
     "ui",
     "replay",
     "incidents",
+    "doctor",
+    "alerts",
     "backup",
     "restore",
     *REGISTRY,
