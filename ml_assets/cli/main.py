@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ml_assets import __version__
-from ml_assets.cli import registry
+from ml_assets.cli import kpis, registry
 from ml_assets.errors import MlAssetsError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -312,3 +312,4 @@ def replay(project: Path | None, reference: str, as_json: bool) -> None:
 
 
 registry.add_to(main)
+kpis.add_to(main)

@@ -32,6 +32,7 @@ COMMANDS = (
     "schema",
     "ui",
     "replay",
+    "kpi",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\
