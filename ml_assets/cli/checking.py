@@ -82,7 +82,10 @@ def _verdict(project: Path | None, options: CheckOptions) -> Verdict:
     if not verdict.findings:
         return verdict
     if options.record:
+        from ml_assets.cli.watching import look_after
+
         _keep_for_dagster(context, verdict)
+        look_after(opened)
     return replace(verdict, models=summarize(context, opened.graph, assets).models)
 
 

@@ -55,11 +55,6 @@ def declared(assets: Mapping[TableName, TableAsset], project: Project) -> Declar
     )  # fmt: skip
 
 
-def operations_of(project: Project) -> Declaration | None:
-    """The declaration of how the project is run, None where there is none."""
-    return next((d for d in project.declarations if isinstance(d.spec, OperationsSpec)), None)
-
-
 def _scores(project: Project, asset: ScoresAsset, monitors: Sequence[MonitorSpec]) -> ProductionAsset:
     watching = [one for one in monitors if one.scores == asset.spec.name]
     return ProductionAsset(

@@ -14,7 +14,6 @@ from ml_assets.monitoring.kpi_facts import own_table, read_facts, window_of
 from ml_assets.monitoring.kpi_page import StoredKpi, stored_kpis
 from ml_assets.monitoring.kpi_words import change_in_words
 from ml_assets.monitoring.kpis import NOTHING_ASKED, Kpi, Window, computed_kpis
-from ml_assets.operations.coverage import operations_spec
 from ml_assets.specs.monitors import OperationsSpec
 from ml_assets.warehouse.asset import RunContext
 
@@ -69,7 +68,7 @@ def kpi_report(context: RunContext, graph: Graph, span: str | None = None) -> Kp
     `span` is the length of the window; default is the declared one, else that of a declaration without fields. Those that are
     about now are compared with the newest stored row that is at least one window old.
     """
-    spec = operations_spec(graph) or OperationsSpec(name="operations")
+    spec = graph.operations or OperationsSpec(name="operations")
     if span is not None:
         spec = spec.model_copy(update={"window": span})
     window = window_of(spec, context.now)

@@ -56,11 +56,12 @@ MONITORING_TABLES = {
     "blocking boolean, content varchar, summary varchar, numbers json, evaluated_at timestamp, recorded_at timestamp, "
     "times integer, days date[], last_evaluated_at timestamp, last_recorded_at timestamp",
     "retrain_requests": "model varchar, monitor varchar, version integer, reasons varchar, facts json, requested_at timestamp",
-    "incidents": "incident bigint primary key, fingerprint varchar, cause varchar, asset varchar, title varchar, severity varchar, "
-    "status varchar, owner varchar, runbook varchar, began_at timestamp, opened_at timestamp, acknowledged_at timestamp, "
-    "closed_at timestamp, evidence json, affected json",
+    "incidents": "incident bigint primary key, fingerprint varchar, cause varchar, asset varchar, column_name varchar, title varchar, "
+    "severity varchar, status varchar, owner varchar, runbook varchar, route varchar, began_at timestamp, opened_at timestamp, "
+    "waiting_since timestamp, escalated_at timestamp, acknowledged_at timestamp, closed_at timestamp, evidence json, affected json",
     "incident_events": "incident bigint, happened_at timestamp, kind varchar, actor varchar, message varchar, facts json",
-    "alerts": "incident bigint, route varchar, kind varchar, sent_at timestamp, status varchar, message varchar",
+    "alerts": "incident bigint, kind varchar, event_at timestamp, route varchar, status varchar, attempts integer, sent_at timestamp, "
+    "message varchar, primary key (incident, kind, event_at, route)",
 }
 OPERATIONS_DDL += "".join(
     f"create table if not exists ops.{name} ({columns});\n"

@@ -33,6 +33,9 @@ COMMANDS = (
     "ui",
     "replay",
     "kpi",
+    "incidents",
+    "backup",
+    "restore",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\
