@@ -50,7 +50,7 @@ def declared(assets: Mapping[TableName, TableAsset], project: Project) -> Declar
     specs = [d.spec for d in project.declarations]
     books = [runbook for spec in specs if isinstance(spec, OperationsSpec) for runbook in spec.runbooks.values()]
     return Declared(
-        production_of(assets, project), tuple(sorted(spec.name for spec in specs if isinstance(spec, ModelSpec))),
+        production_of(assets, project), tuple(sorted((spec.name, spec.task) for spec in specs if isinstance(spec, ModelSpec))),
         stated_documentation(specs), tuple(one for one in dict.fromkeys(books) if is_lost(project, one)),
     )  # fmt: skip
 

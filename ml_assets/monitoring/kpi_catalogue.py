@@ -56,13 +56,13 @@ CATALOGUE: tuple[KpiDefinition, ...] = (
     ),
     KpiDefinition(
         "time_to_acknowledge", "Time to acknowledge", "hours", "lower",
-        "Median time from the opening of an incident until somebody took it.",
+        "Median time from the opening of an incident, or its coming back, until somebody took it.",
         "incidents acknowledged in the window", "no incident was acknowledged",
     ),
     KpiDefinition(
         "time_to_recover", "Time to recover", "hours", "lower",
         "Median time from the opening of an incident to its closing. Those that are still open have no such time yet and are told "
-        "beside it; so this looks better than it is while a long one lasts.",
+        "beside it; so this looks better than it is while a long one lasts. One that a person dismissed did not recover.",
         "incidents closed in the window, whenever they were opened", "no incident was closed",
     ),
     KpiDefinition(

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ml_assets.monitoring.kpis import NOTHING_ASKED, GainPair, IncidentRow, KpiFacts, Promotion, Stated, StepRow, Window
+from ml_assets.monitoring.kpi_gains import gain_pairs
+from ml_assets.monitoring.kpis import NOTHING_ASKED, IncidentRow, KpiFacts, Promotion, Stated, StepRow, Window
 from ml_assets.monitoring.production import ProductionAsset
 from ml_assets.registry.drill import Readiness, rollback_readiness
 from ml_assets.specs.monitors import OperationsSpec
@@ -21,11 +22,11 @@ _HOUR_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Declared:
-    """What the graph knows of itself, as plain data. `models`: names of all declared ones; `documented`: what of their
+    """What the graph knows of itself, as plain data. `models`: every declared one with its task; `documented`: what of their
     documentation people have stated; `lost_runbooks`: declared for codes of checks, and no files."""
 
     production: tuple[ProductionAsset, ...] = ()
-    models: tuple[str, ...] = ()
+    models: tuple[tuple[str, str], ...] = ()
     documented: Stated = NOTHING_ASKED
     lost_runbooks: tuple[str, ...] = ()
 
@@ -50,7 +51,7 @@ def read_facts(bench: Workbench, spec: OperationsSpec, declared: Declared, windo
     price = None if spec.cost is None else (spec.cost.cpu_hour / _HOUR_SECONDS, spec.cost.currency)
     return KpiFacts(
         window, steps_in(bench, window, own), _verdicts(bench, window, own), _fresh_days(bench, window, own), _incidents(bench),
-        promotions(bench), gain_pairs(bench, declared), watched(declared.production),
+        promotions(bench), gain_pairs(bench, declared.production, dict(declared.models)), watched(declared.production),
         ready(bench, declared.production, now), declared.documented, len(declared.models), price,
     )  # fmt: skip
 
@@ -101,9 +102,16 @@ def _fresh_days(bench: Workbench, window: Window, own: str) -> tuple[int, int]:
 
 def _incidents(bench: Workbench) -> list[IncidentRow]:
     return [
-        IncidentRow(began.replace(tzinfo=UTC), opened.replace(tzinfo=UTC), _utc(acknowledged), _utc(closed))
-        for began, opened, acknowledged, closed in bench.rows(
-            "select began_at, opened_at, acknowledged_at, closed_at from wh.ops.incidents order by incident"
+        IncidentRow(
+            began.replace(tzinfo=UTC),
+            opened.replace(tzinfo=UTC),
+            waiting.replace(tzinfo=UTC),
+            _utc(acknowledged),
+            _utc(closed),
+            dismissed,
+        )
+        for began, opened, waiting, acknowledged, closed, dismissed in bench.rows(
+            "select began_at, opened_at, coalesce(waiting_since, opened_at), acknowledged_at, closed_at, status = 'dismissed' from wh.ops.incidents order by incident"
         )
     ]
 
@@ -142,7 +150,3 @@ def ready(bench: Workbench, production: Sequence[ProductionAsset], now: datetime
     found = readiness(bench, production, now)
     missing = [f"{model} ({one.reason})" for model, one in found.items() if not one.is_ready]
     return Stated(len(found) - len(missing), len(found), missing)
-
-
-def gain_pairs(_bench: Workbench, _declared: Declared) -> list[GainPair]:
-    return []

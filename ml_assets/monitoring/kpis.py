@@ -74,12 +74,18 @@ class StepRow(NamedTuple):
 
 
 class IncidentRow(NamedTuple):
-    """Moments of one incident; those that have not come yet are None."""
+    """Moments of one incident; those that have not come yet are None.
+
+    `waiting_since`: from when on it waits to be acknowledged, later than `opened_at` where it came back. `dismissed`: closed
+    by a person although it lasts.
+    """
 
     began_at: datetime
     opened_at: datetime
+    waiting_since: datetime
     acknowledged_at: datetime | None
     closed_at: datetime | None
+    dismissed: bool = False
 
 
 class Promotion(NamedTuple):
@@ -168,7 +174,7 @@ def run_success_rate(steps: Sequence[StepRow]) -> Kpi:
 def _incident_times(incidents: Sequence[IncidentRow], window: Window) -> tuple[Kpi, ...]:
     opened = [one for one in incidents if window.holds(one.opened_at)]
     taken = [one for one in incidents if window.holds(one.acknowledged_at)]
-    closed = [one for one in incidents if window.holds(one.closed_at)]
+    closed = [one for one in incidents if window.holds(one.closed_at) and not one.dismissed]
     still = [
         one
         for one in incidents
@@ -177,7 +183,7 @@ def _incident_times(incidents: Sequence[IncidentRow], window: Window) -> tuple[K
     waits = f"{len(still)} more still open" if still else ""
     return (
         _median_hours("time_to_detect", [(one.began_at, one.opened_at) for one in opened], "no incident was opened in the window"),
-        _median_hours("time_to_acknowledge", [(one.opened_at, one.acknowledged_at) for one in taken], "no incident was acknowledged in the window"),
+        _median_hours("time_to_acknowledge", [(one.waiting_since, one.acknowledged_at) for one in taken], "no incident was acknowledged in the window"),
         _median_hours("time_to_recover", [(one.opened_at, one.closed_at) for one in closed], "no incident was closed in the window", waits),
         Kpi("incidents_open", float(len(still)), "count", len(still)),
         _oldest(still, window),
@@ -281,9 +287,11 @@ def gain_correlation(pairs: Sequence[GainPair]) -> Kpi:
             name, None, "correlation", denominator=count, reason=f"{count} pairs, and at least {LEAST_PAIRS} are needed"
         )
     offline, online = zip(*pairs, strict=True)
-    if len(set(offline)) == 1 or len(set(online)) == 1:
+    try:
+        value = max(-1.0, min(1.0, statistics.correlation(offline, online)))
+    except statistics.StatisticsError:
+        # Equal, or so nearly that the sum of their squares is 0 in binary.
         return Kpi(name, None, "correlation", denominator=count, reason=f"all {count} gains of one kind are equal")
-    value = max(-1.0, min(1.0, statistics.correlation(offline, online)))
     if math.isclose(abs(value), 1.0, abs_tol=1e-12):
         return Kpi(name, value, "correlation", denominator=count, reason="all pairs lie on one line: no interval")
     middle, half = math.atanh(value), _Z95 / math.sqrt(count - 3)
