@@ -51,7 +51,7 @@ def test_explain_says_what_each_means(tiny: TinyProject) -> None:
     shown = " ".join(invoke(tiny, "kpi", "--explain").stdout.split())
     for one in CATALOGUE:
         assert one.definition in shown
-        assert f"No value where {one.absent}." in shown
+        assert f"No value: {one.absent}." in shown
 
 
 def test_looking_changes_nothing(tiny_copy: TinyProject) -> None:
