@@ -8,7 +8,7 @@ from itertools import groupby
 from ml_assets.graph.compile import Graph
 from ml_assets.graph.events import model_of
 from ml_assets.monitoring.production import ProductionAsset
-from ml_assets.operations.coverage import operations_spec, production_assets
+from ml_assets.operations.coverage import production_assets
 from ml_assets.operations.runbooks import runbook_of
 from ml_assets.operations.telemetry.alert_rule import AlertRule, IncidentSeverity
 from ml_assets.operations.telemetry.catalogue import CATALOGUE
@@ -45,7 +45,7 @@ def alert_rules(graph: Graph, runbooks_at: str = "") -> list[AlertRule]:
 class _Rules:
     def __init__(self, graph: Graph, runbooks_at: str) -> None:
         self._graph, self._base = graph, runbooks_at
-        self._operations: OperationsSpec | None = operations_spec(graph)
+        self._operations: OperationsSpec | None = graph.operations
         self._production: dict[TableName, ProductionAsset] = {one.name: one for one in production_assets(graph)}
 
     def of_asset(self, asset: TableAsset) -> Iterator[AlertRule]:
