@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ml_assets import __version__
-from ml_assets.cli import backup, registry
+from ml_assets.cli import backup, drilling, registry
 from ml_assets.errors import MlAssetsError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -313,3 +313,4 @@ def replay(project: Path | None, reference: str, as_json: bool) -> None:
 
 registry.add_to(main)
 backup.add_to(main)
+drilling.add_to(main)
