@@ -20,8 +20,8 @@ from ml_assets_tests.operations.test_backup import files_of
 from ml_assets_tests.tiny import TinyProject
 
 HELD = (
-    "column_renamed", "null_spike", "file_repeated", "entities_duplicated", "upstream_stops", "run_killed", "warehouse_locked",
-    "model_corrupted", "bad_promotion", "covariate_shift",
+    "column_renamed", "entities_duplicated", "upstream_stops", "file_repeated", "run_killed", "warehouse_locked", "bad_promotion",
+    "cursor_lost",
 )  # fmt: skip
 
 
@@ -31,8 +31,12 @@ def held(project: TinyProject, *names: str) -> DrillReport:
 
 @pytest.fixture(scope="module")
 def drill(tiny: TinyProject) -> DrillReport:
-    """One drill of several faults on the tiny project."""
-    return held(tiny, *HELD)
+    """One drill of several faults on the tiny project, which is only read."""
+    before, beside = files_of(tiny.home.root), sorted(tiny.root.iterdir())
+    report = held(tiny, *HELD)
+    assert files_of(tiny.home.root) == before
+    assert sorted(tiny.root.iterdir()) == beside
+    return report
 
 
 def of(drill: DrillReport, name: str) -> FaultReport:
@@ -50,8 +54,8 @@ def test_every_fault_has_an_injector_and_a_runbook() -> None:
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ("column_renamed", "IN002"), ("null_spike", "DQ008"), ("entities_duplicated", "DQ002"), ("upstream_stops", "FR001"),
-        ("run_killed", "UNFINISHED"), ("warehouse_locked", "MLA301"), ("model_corrupted", "MD001"), ("bad_promotion", "GT001"),
+        ("column_renamed", "IN002"), ("entities_duplicated", "DQ002"), ("upstream_stops", "FR001"), ("run_killed", "UNFINISHED"),
+        ("warehouse_locked", "MLA301"), ("bad_promotion", "GT001"),
     ],
 )  # fmt: skip
 def test_fault_is_caught_by_its_check_and_put_right_without_loss(fault: str, code: str, drill: DrillReport) -> None:
@@ -77,34 +81,32 @@ def test_owner_of_what_complained_would_be_told(drill: DrillReport) -> None:
     assert any("team:shop" in told for told in of(drill, "column_renamed").told)
 
 
-def test_fault_of_weeks_does_not_apply_to_a_short_history_and_says_so(drill: DrillReport) -> None:
-    report = of(drill, "covariate_shift")
-    assert report.status == "not_applicable"
-    assert "span less than" in report.why
+def test_fault_that_does_not_apply_says_why(drill: DrillReport) -> None:
+    report = of(drill, "cursor_lost")
+    assert (report.status, report.why) == ("not_applicable", "Dagster is not at hand")
+
+
+@pytest.mark.full
+def test_every_fault_of_the_demonstration_shop_is_noticed_and_put_right(tmp_path: Path) -> None:
+    result = ml_assets(tmp_path / "none", "drill", "faults", "--demo", "--json", timeout=3000)
+    report = summary_of(result)
+    assert report["failed"] == [], [(one["fault"]["name"], one["why"]) for one in report["faults"] if one["why"]]
+    assert len(report["faults"]) >= 25
 
 
 def test_table_has_a_row_for_every_fault(drill: DrillReport) -> None:
     rows = [line for line in markdown_table(drill).splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == list(HELD)
-    page = written_into("# Drills\n\n<!-- drills:begin -->\nold\n<!-- drills:end -->\nafter\n", drill)
+    page = written_into("# Drills\n\n<!-- drills:begin -->\nstale rows\n<!-- drills:end -->\nafter\n", drill)
     assert page.startswith("# Drills")
     assert page.endswith("<!-- drills:end -->\nafter\n")
-    assert "old" not in page
-
-
-def test_drill_leaves_the_state_and_its_folder_as_they_were(tiny_copy: TinyProject) -> None:
-    before, beside = files_of(tiny_copy.home.root), sorted(tiny_copy.root.iterdir())
-    held(tiny_copy, "file_repeated")
-    assert files_of(tiny_copy.home.root) == before
-    assert sorted(tiny_copy.root.iterdir()) == beside
+    assert "stale rows" not in page
 
 
 def test_gap_is_a_failure_with_exit_code_1_and_says_what_was_seen_instead(tiny_copy: TinyProject) -> None:
     """Without a declared freshness nobody notices that no data comes."""
     tiny_copy.edit("orders", "  freshness: {max_age: 9 days}\n", "")
     words = ("drill", "faults", "--only", "upstream_stops", "--json")
-    ran = ml_assets(tiny_copy.home.root, "run", project=tiny_copy.root)
-    assert ran.returncode == 0, ran.stderr
     result = ml_assets(tiny_copy.home.root, *words, project=tiny_copy.root)
     assert result.returncode == 1, result.stdout + result.stderr
     report: dict[str, Any] = summary_of(result)
@@ -127,7 +129,7 @@ def test_project_without_files_of_many_days_is_refused(tiny_copy: TinyProject) -
     for path in sorted(tiny_copy.home.landing("shop").glob("*.csv"))[3:]:
         path.unlink()
     tiny_copy.home.warehouse.unlink()
-    assert ml_assets(tiny_copy.home.root, "run", "raw.*", project=tiny_copy.root).returncode == 0
+    ml_assets(tiny_copy.home.root, "run", "raw.*", project=tiny_copy.root)
     refused = ml_assets(tiny_copy.home.root, "drill", "faults", project=tiny_copy.root)
     assert refused.returncode == 2
     assert "landing files that end on" in refused.stderr

@@ -57,7 +57,7 @@ class Conduct:
 
     def _on_files(self, fault: Fault, track: Track, leg: Leg) -> FaultReport:
         injection, arrive = Injection(track), FILE_FAULTS[fault.name].arrive
-        good = track.good_rows(leg.base.clock)
+        good = track.good_rows(leg.first_event)
         caught: list[Sign] = []
         new: list[Sign] = []
         point = leg.control[0]
@@ -69,7 +69,7 @@ class Conduct:
             if caught:
                 break
         detected = step.clock
-        harmed = track.good_rows(leg.base.clock)
+        harmed = track.good_rows(leg.first_event)
         lost = [] if harmed == good else [f"rows of before the fault: {good[0]} then, {harmed[0]} while it lasted"]
         told = told_of(track, caught)
         injection.put_right()

@@ -44,6 +44,11 @@ class Leg:
     steps: Sequence[Step]
     control: Sequence[ControlPoint]
 
+    @property
+    def first_event(self) -> datetime:
+        """The first event of what is held back; files of several days begin before the baseline's clock."""
+        return min([self.base.clock, *(file.first for step in self.steps for file in step.files)])
+
 
 @dataclass(frozen=True)
 class Prepared:
