@@ -32,6 +32,7 @@ COMMANDS = (
     "schema",
     "ui",
     "replay",
+    "incidents",
     "backup",
     "restore",
     *REGISTRY,
