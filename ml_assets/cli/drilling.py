@@ -119,7 +119,9 @@ def _held(opened: OpenProject, faults: Sequence[Fault], wanted: Wanted) -> Drill
 
     with Terminal(quiet=wanted.as_json) as terminal:
         context = replace(opened.context(), progress=terminal.progress)
-        return drill_faults(context, opened.graph, opened.root, Wishes(faults, wanted.keep, _sensor(opened), told))
+        return drill_faults(
+            context, opened.graph, opened.root, Wishes(faults, wanted.keep, _sensor(opened), opened.profile.spec, told)
+        )
 
 
 def _sensor(opened: OpenProject) -> Any:

@@ -83,11 +83,18 @@ class Conduct:
         try:
             signs = special.harm(harm)
             caught = [sign for sign in signs if sign.code in fault.expected]
-            told = told_of(track, caught)
+            told = [] if special.told_afterwards else told_of(track, signs)
             special.put_right(harm)
+            told = told_of(track, signs) if special.told_afterwards else told
         finally:
             harm.end()
-        left, missing = _after(track, leg.control[0] if harm.stepped else harm.point)
+        point = leg.control[0] if harm.stepped else harm.point
+        alike = (
+            {key: content for key, content in point.contents.items() if not key[0].startswith(harm.unlike)}
+            if harm.unlike
+            else point.contents
+        )
+        left, missing = _after(track, replace(point, contents=alike))
         left = [sign for sign in left if sign.key not in harm.point.keys]
         return _report(fault, caught, signs, (harm.began_at, track.clock), told, left, missing)
 

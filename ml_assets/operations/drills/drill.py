@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,6 +18,7 @@ from ml_assets.operations.drills.prepare import prepare, room_for
 from ml_assets.operations.drills.report import DrillReport, FaultReport
 from ml_assets.operations.drills.special import SensorAsks
 from ml_assets.operations.drills.subject import subject_of
+from ml_assets.specs.profiles import ProfileSpec
 from ml_assets.warehouse.asset import RunContext
 
 
@@ -28,6 +29,7 @@ class Wishes:
     faults: Sequence[Fault]
     keep: bool = False
     sensor: SensorAsks | None = None
+    profile: ProfileSpec = field(default_factory=ProfileSpec)
     told: Callable[[FaultReport], None] = lambda _report: None
 
 
@@ -45,7 +47,7 @@ def drill_faults(context: RunContext, graph: Graph, project_root: Path, wishes: 
         shutil.copytree(context.home.root / "landing", work / "originals")
         setting = Setting(
             project_root, graph, context.sql_root, context.warehouse.settings, context.package_version, subject, work / "originals",
-            str(work / "known.parquet"), context.progress,
+            str(work / "known.parquet"), wishes.profile, context.progress,
         )  # fmt: skip
         prepared = prepare(setting, work, weeks=any(fault.cadence == "week" for fault in wishes.faults))
         reports = []

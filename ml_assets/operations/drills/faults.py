@@ -117,7 +117,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "champion_stale", "nobody retrains, and the champion grows old", "its training is dated 200 days back",
-        ("RT001", "PF010", "DR010", "OP001"), "retrain", "none",
+        ("RT001", "champion_is_young_enough"), "retrain", "week",
     ),
     Fault(
         "bad_promotion", "a version that never passed the gate is made champion behind its back", "a line in the alias log",

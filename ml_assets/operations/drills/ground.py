@@ -14,6 +14,11 @@ from ml_assets.graph.plan import out_of_date
 from ml_assets.graph.run import run_graph
 from ml_assets.graph.verdict import PartitionChoice, verdict_on
 from ml_assets.operations.drills.subject import DatedFile, Subject
+from ml_assets.operations.incident_book import incidents_where
+from ml_assets.operations.incidents import update
+from ml_assets.operations.signals import QUICK, THOROUGH, Kind
+from ml_assets.operations.watch import Watch
+from ml_assets.specs.profiles import ProfileSpec
 from ml_assets.warehouse.asset import Progress, RunContext, TableAsset
 from ml_assets.warehouse.home import Home
 from ml_assets.warehouse.manifest import whole_manifest
@@ -62,6 +67,7 @@ class Setting:
     subject: Subject
     originals: Path
     known: str = ""
+    profile: ProfileSpec = field(default_factory=ProfileSpec)
     progress: Progress = field(default=lambda _label, _done, _total: None)
 
 
@@ -71,6 +77,7 @@ class Track:
     def __init__(self, setting: Setting, home: Home, clock: datetime) -> None:
         self.setting, self.home = setting, home
         self.said: list[str] = []
+        self.problem: MlAssetsError | None = None
         self.set_clock(clock)
 
     def set_clock(self, clock: datetime) -> None:
@@ -115,11 +122,13 @@ class Track:
 
     def run(self, *, train: bool = False, deadline_seconds: float | None = None) -> list[Sign]:
         """Make what is out of date; what failed, as signs. Without `train` the versions stay what they are."""
-        assets = [asset for asset in self.setting.graph if train or not _trains(asset)]
-        context = self.context(deadline_seconds)
+        assets = [asset for asset in self.setting.graph if train or not trains(asset)]
+        context = replace(self.context(deadline_seconds), retrain=train)
         try:
             report = run_graph(context, assets)
         except MlAssetsError as problem:
+            if deadline_seconds is not None:
+                self.problem = problem
             return [Sign(problem.code, "run", "", "", "error", str(problem))]
         return [
             Sign(self._code_of(asset), "making_it_succeeds", asset, "", "error", message)
@@ -135,25 +144,37 @@ class Track:
         return str(facts) if facts else "FAILED"
 
     def day(self) -> list[Sign]:
-        """What the work of a day finds: a run, then the harmed table judged, since data that stays away starts no run."""
+        """What the work of a day finds: a run, then a look at the incidents, as `ml-assets run` takes it."""
         failed = self.run()
-        return [*failed, *self.judged(lambda asset: asset.name == self.setting.subject.table.name), *self.signs()]
+        self.notice(QUICK)
+        return [*failed, *self.signs()]
+
+    def notice(self, kinds: frozenset[Kind] = THOROUGH) -> None:
+        """Bring this state's incidents up to date; nobody is told."""
+        update(self.watch(), kinds)
+
+    def watch(self) -> Watch:
+        """The state as operations look at it."""
+        return Watch(self.context(), self.setting.graph, self.setting.profile)
 
     def signs(self) -> list[Sign]:
-        """Every check that does not hold of what is there, and landing files that repeat others."""
+        """Every check that does not hold of what is there, what incidents know besides, and landing files that repeat others."""
         with self.context().warehouse.reading() as bench:
             rows = bench.rows(_FAILING)
             copies = bench.rows("select asset, file, reason from wh.ops.files where status = 'copy' order by all")
+            lasting = incidents_where(bench, "status <> 'closed'")
         return [
             *(Sign(*row) for row in rows),
             *(Sign("COPY", "file_is_known_by_content", asset, file, "info", reason) for asset, file, reason in copies),
-        ]
+            *(Sign(one.code or one.name, one.name, one.asset, "", one.severity, one.summary)
+              for incident in lasting for one in incident.signals if one.kind != "check"),
+        ]  # fmt: skip
 
     def unfinished(self) -> list[Sign]:
         """What a run would make now."""
         context = self.context()
         with context.warehouse.reading() as bench:
-            stale = out_of_date(bench, context, [asset for asset in self.setting.graph if not _trains(asset)])
+            stale = out_of_date(bench, context, [asset for asset in self.setting.graph if not trains(asset)])
         return [
             Sign("UNFINISHED", "out_of_date", asset, key, "error", why)
             for asset, keys in stale.items() for key, why in keys.items()
@@ -201,7 +222,8 @@ where c.status = 'failed' order by c.asset, c.partition, c.check_name
 """
 
 
-def _trains(asset: TableAsset) -> bool:
+def trains(asset: TableAsset) -> bool:
+    """Whether a run makes new versions by it; what monitors keep of versions is no version."""
     champion = asset.name.schema == "models" and not asset.name.table.endswith("__reference")
     return asset.name.schema in _TRAINS or champion
 

@@ -135,6 +135,7 @@ def _baseline(setting: Setting, home: Home, clock: datetime) -> Track:
             got=f"{len(failed)} failures", examples=[f"{sign.asset}: {sign.summary}" for sign in failed],
             remedy="hold the drill on a project that runs well, or on the demonstration shop: --demo",
         )  # fmt: skip
+    track.notice()
     return track
 
 

@@ -7,18 +7,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from pathlib import Path
 
-from ml_assets.errors import DrillError
-from ml_assets.operations.drills.ground import Track
+import duckdb
 
-_LIMITED = (
-    "import resource, sys\n"
-    "limit = int(sys.argv.pop(1))\n"
-    "resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
-    "from ml_assets.cli import main\n"
-    "main()\n"
-)
+from ml_assets.errors import DrillError, MlAssetsError
+from ml_assets.graph.compile import compile_graph
+from ml_assets.graph.locate import find_project
+from ml_assets.graph.profile import load_profile
+from ml_assets.graph.project import load_project
+from ml_assets.graph.run import run_graph
+from ml_assets.operations.drills.ground import Track, trains
+from ml_assets.operations.surroundings import keep_unbooked, signal_of_problem
+from ml_assets.operations.watch import Watch
+from ml_assets.sql_files import sql_root
+from ml_assets.warehouse.asset import RunContext
+from ml_assets.warehouse.home import Home
+from ml_assets.warehouse.store import Warehouse
+
+# Not the command line: that would tell people of what happens here.
+_RUN = "import sys; from ml_assets.operations.drills.processes import run_alone; sys.exit(run_alone(*sys.argv[1:]))"
 _HOLDER = (
     "import sys, time\n"
     "from pathlib import Path\n"
@@ -30,17 +38,42 @@ _HOLDER = (
 _POLL_SECONDS, _LONGEST_SECONDS = 0.002, 120.0
 
 
-def selection_of(track: Track) -> list[str]:
-    """What runs of a drill make, in the words of the command line: everything but new versions."""
-    schemas = {asset.name.schema for asset in track.setting.graph}
-    return [f"{schema}.*" for schema in ("raw", "staging", "features", "labels", "scores") if schema in schemas]
+def run_alone(project_root: str, state: str, limit: str = "0") -> int:
+    """In a process of its own: bring a scratch state up to date, all but new versions; 1 when something failed.
+
+    With a limit no file can grow beyond so many bytes. A machine in trouble is noted beside the warehouse, as by any run.
+    """
+    import resource
+
+    if int(limit):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+    folder = find_project(Path(project_root))
+    graph = compile_graph(load_project(folder.defs, sql_root(folder.root), folder.root))
+    home, profile = Home(Path(state)), load_profile(folder.root)
+    warehouse = Warehouse(home.warehouse, home.scratch, profile.engine)
+    context = RunContext(warehouse, home, sql_root(folder.root), home.clock()(), "drill", log=sys.stderr.write)
+    try:
+        report = run_graph(context, [asset for asset in graph if not trains(asset)])
+    except (MlAssetsError, OSError, duckdb.Error) as problem:
+        sys.stderr.write(f"{problem}\n")
+        note_trouble(Watch(context, graph, profile.spec), problem)
+        return 1
+    sys.stderr.writelines(f"{message}\n" for message in report.failures.values())
+    return 1 if report.failures else 0
+
+
+def note_trouble(watch: Watch, problem: Exception) -> None:
+    """What could not be written into the books, for the next look that reaches the warehouse."""
+    signal = signal_of_problem(problem, watch)
+    if signal is not None:
+        keep_unbooked(watch.context.home, signal)
 
 
 def killed_in_the_middle(track: Track) -> int:
     """Start a run and kill it with SIGKILL as soon as its first commit has changed the warehouse; its exit code."""
     before = _stamp(track)
     with subprocess.Popen(
-        _command(track, [sys.executable, "-m", "ml_assets.cli"]), env=_environment(track), stdout=subprocess.DEVNULL,
+        _command(track), env=_environment(track), stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         deadline = time.monotonic() + _LONGEST_SECONDS
@@ -52,9 +85,8 @@ def killed_in_the_middle(track: Track) -> int:
 
 def run_with_small_disk(track: Track, limit: int) -> tuple[int, str]:
     """A run in a process that can write no file beyond `limit` bytes; its exit code and what it said."""
-    command = _command(track, [sys.executable, "-c", _LIMITED, str(limit)])
     result = subprocess.run(
-        command, env=_environment(track), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        [*_command(track), str(limit)], env=_environment(track), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         timeout=_LONGEST_SECONDS,
     )  # fmt: skip
     return result.returncode, result.stdout
@@ -76,8 +108,8 @@ def lock_holder(track: Track) -> subprocess.Popen[str]:
     return process
 
 
-def _command(track: Track, program: Sequence[str]) -> list[str]:
-    return [*program, "--project", str(track.setting.project_root), "run", *selection_of(track)]
+def _command(track: Track) -> list[str]:
+    return [sys.executable, "-c", _RUN, str(track.setting.project_root), str(track.home.root)]
 
 
 def _environment(track: Track) -> dict[str, str]:

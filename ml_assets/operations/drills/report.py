@@ -81,8 +81,10 @@ def caught_in_words(report: FaultReport) -> str:
     order = sorted(
         report.caught_by, key=lambda sign: (sign.severity != "error", report.fault.expected.index(sign.code))
     )
-    distinct = {(sign.code, sign.name, sign.asset): sign for sign in order}
-    said = [f"{code} {name}{f' on {asset}' if asset else ''}" for code, name, asset in list(distinct)[:2]]
+    distinct = list(dict.fromkeys((sign.code, sign.name, sign.asset) for sign in order))[:2]
+    said = [
+        f"{'' if code == name else f'{code} '}{name}{f' on {asset}' if asset else ''}" for code, name, asset in distinct
+    ]
     return "; ".join(said)
 
 

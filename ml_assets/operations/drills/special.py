@@ -15,7 +15,7 @@ from ml_assets.ingest.raw_table import RawTableAsset
 from ml_assets.operations.backup import back_up
 from ml_assets.operations.drills.ground import Sign, Track
 from ml_assets.operations.drills.prepare import ControlPoint, Leg, keys_of
-from ml_assets.operations.drills.processes import killed_in_the_middle, lock_holder, run_with_small_disk
+from ml_assets.operations.drills.processes import killed_in_the_middle, lock_holder, note_trouble, run_with_small_disk
 from ml_assets.operations.drills.subject import Subject
 from ml_assets.operations.restore import restore
 from ml_assets.registry.actions import Registrar
@@ -43,11 +43,13 @@ class Harm:
     began_at: datetime | None = None
     stepped: bool = False
     process: subprocess.Popen[str] | None = None
+    # Schemas that the way back itself changes: a new version scores otherwise.
+    unlike: tuple[str, ...] = ()
     point: ControlPoint = field(init=False)
 
     def __post_init__(self) -> None:
         self.began_at = self.track.clock
-        self.point = ControlPoint(keys_of([*self.track.signs(), *self.track.judged()]), self.track.contents())
+        self.point = ControlPoint(keys_of(self.looked_at()), self.track.contents())
 
     @property
     def model(self) -> str:
@@ -68,6 +70,11 @@ class Harm:
         """Those that were not there before."""
         known = self.point.keys | (self.leg.control[0].keys if self.stepped else frozenset())
         return [sign for sign in signs if sign.key not in known]
+
+    def looked_at(self) -> list[Sign]:
+        """What a thorough look at the incidents and the nightly check say."""
+        self.track.notice()
+        return [*self.track.signs(), *self.track.judged()]
 
     @property
     def backup(self) -> Path:
@@ -101,6 +108,8 @@ class Special:
     harm: Callable[[Harm], list[Sign]]
     put_right: Callable[[Harm], None]
     missing: Callable[[Subject], str] = lambda _subject: ""
+    # The warehouse cannot be written while it lasts: incidents are booked by the first look afterwards.
+    told_afterwards: bool = False
 
 
 def _needs_model(subject: Subject) -> str:
@@ -129,13 +138,17 @@ def _full_disk(harm: Harm) -> list[Sign]:
     line = next((line.strip() for line in said.splitlines() if _DISK.search(line)), "")
     if code == 0 or not line:
         return [Sign("RAN", "exit_code", "", "", "error", f"exit code {code}; {said[-300:]}")]
-    return [Sign("DISK", "exit_code", "", "", "error", f"exit code {code}: {line}")]
+    full = Sign("DISK", "exit_code", "", "", "error", f"exit code {code}: {line}")
+    return [full, *harm.new(harm.looked_at())]
 
 
 def _locked(harm: Harm) -> list[Sign]:
     harm.step()
     harm.process = lock_holder(harm.track)
-    return harm.track.run(deadline_seconds=_SECONDS_OF_PATIENCE)
+    signs = harm.track.run(deadline_seconds=_SECONDS_OF_PATIENCE)
+    if harm.track.problem is not None:
+        note_trouble(harm.track.watch(), harm.track.problem)
+    return signs
 
 
 def _release(harm: Harm) -> None:
@@ -156,7 +169,7 @@ def _corrupt_model(harm: Harm) -> list[Sign]:
         bench.execute(
             f"update {table} set files = map(?, ?) where version = ?", [list(changed), list(changed.values()), version]
         )
-    return harm.new(harm.track.judged())
+    return harm.new(harm.looked_at())
 
 
 def _flip_labels(harm: Harm) -> list[Sign]:
@@ -165,7 +178,7 @@ def _flip_labels(harm: Harm) -> list[Sign]:
     with harm.track.context().warehouse.committing() as bench:
         newest = [row[0] for row in bench.rows(f"select distinct snapshot from {table} order by 1 desc limit 4")]
         bench.execute(f"update {table} set label = 1 - label where snapshot in (select unnest(?))", [newest])
-    return harm.new([*harm.track.run(), *harm.track.judged()])
+    return harm.new([*harm.track.run(), *harm.looked_at()])
 
 
 def _promote_behind_its_back(harm: Harm) -> list[Sign]:
@@ -183,7 +196,7 @@ def _promote_behind_its_back(harm: Harm) -> list[Sign]:
             [harm.model, CHAMPION, newest + 1, naive_utc(harm.track.clock), "somebody", "it looked fine"],
         )
     harm.step()
-    return harm.new([*harm.track.run(), *harm.track.signs(), *harm.track.judged()])
+    return harm.new([*harm.track.run(), *harm.looked_at()])
 
 
 def _roll_back(harm: Harm) -> None:
@@ -196,11 +209,13 @@ def _age(harm: Harm) -> list[Sign]:
     with harm.track.context().warehouse.committing() as bench:
         table = TableName("models", harm.model).quoted
         bench.execute(f"update {table} set trained_at = trained_at - interval {_AGED.days} day")
-    harm.step()
-    return harm.new([*harm.track.run(), *harm.track.signs(), *harm.track.judged()])
+    return harm.new(harm.looked_at())
 
 
 def _retrain(harm: Harm) -> None:
+    """With what a week has brought: equal rows are not trained on twice."""
+    harm.step()
+    harm.unlike = ("scores",)
     harm.track.run(train=True)
 
 
@@ -259,7 +274,7 @@ def _asked(harm: Harm) -> tuple[int, str]:
 SPECIAL: Mapping[str, Special] = {
     "run_killed": Special(_killed, _nothing),
     "disk_full": Special(_full_disk, _nothing),
-    "warehouse_locked": Special(_locked, _release),
+    "warehouse_locked": Special(_locked, _release, told_afterwards=True),
     "model_corrupted": Special(_corrupt_model, Harm.restore, _needs_model),
     "label_flip": Special(_flip_labels, Harm.restore, _needs_labels),
     "bad_promotion": Special(_promote_behind_its_back, _roll_back, _needs_model),
