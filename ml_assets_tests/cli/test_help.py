@@ -32,6 +32,8 @@ COMMANDS = (
     "schema",
     "ui",
     "replay",
+    "metrics",
+    "telemetry",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\
