@@ -9,6 +9,7 @@ from ml_assets.components.automation import remember, when_out_of_date
 from ml_assets.components.keys import asset_key, partitions_of
 from ml_assets.components.metadata import declared_metadata, made_metadata
 from ml_assets.components.progress import step_progress
+from ml_assets.components.step_book import recorded_step
 from ml_assets.errors import MlAssetsError
 from ml_assets.graph.age_limit import age_limit
 from ml_assets.graph.events import StepTeller
@@ -46,7 +47,9 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
         run = resource.context(context.log, context.run.run_id, step_progress(context.log))
         teller = StepTeller(process_listener(run.home.root), run.run_id, "dagster", asset, keys)
         try:
-            report = asset.materialize(run, keys)
+            with recorded_step(context.instance, run, asset, keys, _RETRIES - context.retry_number) as step:
+                report = asset.materialize(run, keys)
+                step.made(report)
         except MlAssetsError as problem:
             teller.failed(problem)
             raise dagster_failure(problem) from problem

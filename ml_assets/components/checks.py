@@ -7,6 +7,7 @@ import dagster as dg
 from ml_assets.components.assets import dagster_failure
 from ml_assets.components.check_records import RunStep, check_result, record_evaluations
 from ml_assets.components.keys import asset_key, partitions_of
+from ml_assets.components.step_book import recorded_step
 from ml_assets.errors import MlAssetsError, shortened
 from ml_assets.graph.events import StepTeller
 from ml_assets.graph.judge import judge_asset
@@ -35,7 +36,8 @@ def dagster_checks(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetChe
         keys = list(context.partition_keys) if grid is not None else [UNPARTITIONED]
         run = resource.context(context.log, context.run.run_id)
         teller = StepTeller(process_listener(run.home.root), run.run_id, "dagster", asset, keys)
-        judgement = judge_asset(run, asset, keys, asked)
+        with recorded_step(context.instance, run, asset, keys) as book:
+            judgement = judge_asset(run, asset, keys, asked, also=book.judged)
         teller.ended(None, judgement)
         if grid is not None and "dagster/partition" not in context.run.tags:
             step = RunStep(context.run.run_id, context.run.job_name, context.get_step_execution_context().step.key)

@@ -50,6 +50,11 @@ class Graph:
     declared_by: Mapping[TableName, Declaration]
     project: Project
 
+    @property
+    def operations(self) -> OperationsSpec | None:
+        """How the project is run, where it says so."""
+        return next((d.spec for d in self.project.declarations if isinstance(d.spec, OperationsSpec)), None)
+
     def __iter__(self) -> Iterator[TableAsset]:
         return iter(self.assets.values())
 

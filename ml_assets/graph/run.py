@@ -25,6 +25,7 @@ from ml_assets.graph.events import Listener, RunBegan, RunEnded, StepEnded, Step
 from ml_assets.graph.judge import Judgement, judge_asset
 from ml_assets.graph.plan import StagePlan, stage_plan, stages
 from ml_assets.warehouse.asset import AssetReport, RunContext, TableAsset
+from ml_assets.warehouse.cpu import METER, CpuUse
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.steps import StepRecord, record_step
 from ml_assets.warehouse.store import Workbench
@@ -143,34 +144,38 @@ class _Run:
 
     def _step(self, asset: TableAsset, partitions: Sequence[str]) -> str:
         """Make and judge one asset; what went wrong in words, or the empty text. A failed blocking check is no good step."""
+        with METER.step() as cpu:
+            return self._metered(asset, partitions, cpu)
+
+    def _metered(self, asset: TableAsset, partitions: Sequence[str], cpu: CpuUse) -> str:
         number, started = next(self._numbers), datetime.now(UTC)
         teller = StepTeller(self._listener, self.report.run_id, COMMAND, asset, partitions)
 
-        def record(report: AssetReport | None, problem: str) -> StepRecord:
+        def record(report: AssetReport | None, problem: str, error: str = "") -> StepRecord:
             return StepRecord(
                 self.report.run_id, number, COMMAND, asset.name, tuple(partitions),
                 "failed" if report is None else "made", started, datetime.now(UTC), problem,
-                report.made if report else (), report.facts if report else {},
+                report.made if report else (), report.facts if report else {"error": error}, self._context.now, cpu.so_far(),
             )  # fmt: skip
 
         try:
             report = self._made(asset, partitions)
         except MlAssetsError as problem:
             teller.failed(problem)
-            return self._failed(record(None, str(problem)))
+            return self._failed(record(None, str(problem), problem.code))
         except Exception as problem:  # noqa: BLE001 (a fault of ours in one asset must not lose the others' work; it is told in full)
             traceback.print_exc(file=sys.stderr)
             teller.failed(problem)
-            return self._failed(record(None, f"{asset.place}: {type(problem).__name__}: {shortened(problem, 600)}"))
+            return self._failed(record(None, in_words(asset, problem), type(problem).__name__))
         self.report.written[str(asset.name)] = (sum(made.changed for made in report.made), len(report.made))
 
         def also(bench: Workbench, judgement: Judgement) -> None:
-            record_step(bench, record(report, _blocked(asset, judgement)))
+            record_step(bench, record(report, blocked(asset, judgement)))
 
         judgement = judge_asset(self._context, asset, partitions, also=also)
-        blocked = _blocked(asset, judgement)
-        teller.ended(report, judgement, blocked=bool(blocked))
-        return blocked
+        problem_of_consumers = blocked(asset, judgement)
+        teller.ended(report, judgement, blocked=bool(problem_of_consumers))
+        return problem_of_consumers
 
     def _made(self, asset: TableAsset, partitions: Sequence[str]) -> AssetReport:
         for attempt in range(_TRIES):
@@ -189,10 +194,11 @@ class _Run:
         return record.message
 
 
-def _blocked(asset: TableAsset, judgement: Judgement) -> str:
+def blocked(asset: TableAsset, judgement: Judgement) -> str:
     """Why consumers must not read what was just made; the empty text when they may."""
     raised = [
-        f"{asset.place}: {check} of {asset.name} could not be judged: {_words(problem)}"
+        f"{asset.place}: {check} of {asset.name} could not be judged: "
+        f"{problem if isinstance(problem, MlAssetsError) else _named(problem)}"
         for check, problem in judgement.broken.items()
     ]
     blocking = {check.name for check in asset.checks if check.blocking and check.severity == "error"}
@@ -205,10 +211,13 @@ def _blocked(asset: TableAsset, judgement: Judgement) -> str:
     return "\n".join(found)
 
 
-def _words(problem: Exception) -> str:
-    return (
-        str(problem) if isinstance(problem, MlAssetsError) else f"{type(problem).__name__}: {shortened(problem, 600)}"
-    )
+def in_words(asset: TableAsset, problem: Exception) -> str:
+    """Why a step failed; a fault of ours with the place of the declaration and its kind."""
+    return str(problem) if isinstance(problem, MlAssetsError) else f"{asset.place}: {_named(problem)}"
+
+
+def _named(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {shortened(problem, 600)}"
 
 
 def failures_in_words(failures: Mapping[str, str], skipped: Mapping[str, str]) -> list[str]:

@@ -24,6 +24,11 @@ _OF_CODE: Mapping[str, str] = {
 }  # fmt: skip
 
 
+def has_own_runbook(code: str) -> bool:
+    """Whether a code has another runbook than its cause."""
+    return code in _OF_CODE or code.rstrip("0123456789") in _OF_CODE
+
+
 def slug_of(code_or_cause: str) -> str:
     """The built-in runbook of a check's code or of a cause; what nobody has placed is a failed run."""
     word = code_or_cause

@@ -34,6 +34,9 @@ COMMANDS = (
     "replay",
     "metrics",
     "telemetry",
+    "incidents",
+    "backup",
+    "restore",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\

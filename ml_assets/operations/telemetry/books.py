@@ -18,7 +18,7 @@ from ml_assets.warehouse.store import Workbench
 
 STEP_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
 LOCK_SECONDS = (0.005, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0, 300.0)
-_STATUS = "case when status = 'made' and message <> '' then 'blocked' else status end"
+_STATUS = "if(status <> 'failed' and message <> '', 'blocked', status)"
 _MOST_NUMBERS = 40
 
 
