@@ -11,7 +11,6 @@ from ml_assets.graph.verdict import Verdict
 from ml_assets.warehouse.asset import TableAsset
 
 COMMAND = "check"
-_BAD = ("error", "failed", "warned")
 
 
 def tell_verdict(
@@ -23,7 +22,7 @@ def tell_verdict(
     unjudged = 0
     for asset in assets:
         name = str(asset.name)
-        bad = [one for one in verdict.of(*_BAD) if one.asset == name]
+        bad = [one for one in verdict.of("error", "failed", "warned") if one.asset == name]
         failed = tuple(
             FailedCheck(one.check, one.code, one.severity, one.partition,
                         "could not be judged" if one.outcome == "error" else shortened(one.summary, 300))
@@ -32,8 +31,17 @@ def tell_verdict(
         broken = any(one.outcome == "error" for one in bad)
         unjudged += broken
         keys = tuple(sorted({found.partition for found in verdict.findings.get(asset.name, ())}))
-        outcome = "failed" if broken else "judged"
         listener(
-            StepEnded(run_id, COMMAND, asset.name, keys, outcome, now, now, model=model_of(asset), failed_checks=failed)
+            StepEnded(
+                run_id,
+                COMMAND,
+                asset.name,
+                keys,
+                "failed" if broken else "judged",
+                now,
+                now,
+                model=model_of(asset),
+                failed_checks=failed,
+            )
         )
     listener(RunEnded(run_id, COMMAND, began, now, len(assets) - unjudged, unjudged, 0))
