@@ -16,7 +16,7 @@ from ml_assets.operations.coverage import production_assets
 from ml_assets.operations.telemetry.alert_rule import AlertRule, rules_file
 from ml_assets.operations.telemetry.catalogue import CATALOGUE
 from ml_assets.operations.telemetry.rules import alert_rules
-from ml_assets_tests.cli.invoke import invoke
+from ml_assets_tests.cli.invoke import invoke, json_of
 from ml_assets_tests.e2e.state import ROOT
 from ml_assets_tests.operations.telemetry.rule_cases import unit_tests
 from ml_assets_tests.prometheus_server import promtool
@@ -174,6 +174,23 @@ class TestCoverage:
         assert on_file is not None
         missing = without_rules(production_assets(project.graph()), on_file)
         assert missing == {"scores.again_daily": ("failed_step", "failed_check", "overdue")}
+
+    def test_the_projects_own_check_fails_where_production_is_not_covered(self, tiny_copy: TinyProject) -> None:
+        """OP004: not applicable without generated rules, held with those of all, failed with those of some."""
+        tiny_copy.declare("operations", OPERATIONS.partition("  runbooks:")[0])
+        assert invoke(tiny_copy, "run", "monitoring.operations").exit_code in (0, 1)
+
+        def verdict() -> tuple[str, str]:
+            judged = json_of(invoke(tiny_copy, "check", "monitoring.operations", "--json"))["checks"]
+            [found] = [one for one in judged if one["code"] == "OP004"]
+            return found["outcome"], found["summary"]
+
+        assert verdict() == ("not_applicable", "no alert rules stand in deploy/monitoring/rules.yml: ml-assets telemetry generate --write deploy/monitoring")  # fmt: skip
+        assert invoke(tiny_copy, "telemetry", "generate", "--write", str(tiny_copy.root / FOLDER)).exit_code == 0
+        assert verdict() == ("passed", "3 of 3 assets in production have alert rules")
+        path = tiny_copy.root / FOLDER / FILE
+        path.write_text(path.read_text(encoding="utf-8").replace("kind: overdue", "kind: other"), encoding="utf-8")
+        assert verdict() == ("failed", "2 of 3 assets in production have alert rules; not scores.again")
 
     def test_without_a_file_nothing_can_be_said(self, project: TinyProject) -> None:
         assert rules_on_file(project.root) is None
