@@ -7,6 +7,7 @@ from pathlib import Path
 from docs.generate.checks import check_page
 from docs.generate.commands import command_page
 from docs.generate.components import component_page, page_name
+from docs.generate.metrics import metric_page
 from ml_assets.graph.project import KINDS, PREFIX
 
 FOLDER = Path(__file__).resolve().parents[1] / "reference"
@@ -16,7 +17,8 @@ COMMAND = "python -m docs.generate"
 def pages() -> dict[str, str]:
     """File name → text of every reference page, as they ought to be."""
     components = {page_name(kind): component_page(kind) for kind in KINDS}
-    return {"README.md": _index(), **components, "checks.md": check_page(), "commands.md": command_page()}
+    others = {"checks.md": check_page(), "commands.md": command_page(), "metrics.md": metric_page()}
+    return {"README.md": _index(), **components, **others}
 
 
 def _index() -> str:
@@ -35,6 +37,7 @@ def _index() -> str:
         "",
         "- [Checks](checks.md): every code, what it claims, how severe it is, and whether it blocks.",
         "- [Commands](commands.md): what `--help` says, on one page.",
+        "- [Metrics](metrics.md): what `ml-assets metrics` gives to a Prometheus.",
         "",
         "## In your editor",
         "",
