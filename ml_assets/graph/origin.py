@@ -63,6 +63,7 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
     "OP001": (("name",),),
     "OP002": (("owners",), ("name",)),
     "OP003": (("name",),),
+    "OP004": (("name",),),
     "SC001": (("model",),),
     "SC002": (("min_coverage",), ("model",)),
     "SC003": (("model",),),

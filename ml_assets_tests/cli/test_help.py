@@ -32,6 +32,8 @@ COMMANDS = (
     "schema",
     "ui",
     "replay",
+    "metrics",
+    "telemetry",
     "kpi",
     "incidents",
     "doctor",
