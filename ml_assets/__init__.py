@@ -10,9 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ml_assets.components import FeatureSet, Model, RawTable, ScoredOutput, SqlTable
+    from ml_assets.components import FeatureSet, Model, Monitor, Operations, RawTable, ScoredOutput, SqlTable
 
-__all__ = ["FeatureSet", "Model", "RawTable", "ScoredOutput", "SqlTable"]
+__all__ = ["FeatureSet", "Model", "Monitor", "Operations", "RawTable", "ScoredOutput", "SqlTable"]
 
 try:
     __version__ = version("ml-assets")

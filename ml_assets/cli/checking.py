@@ -82,7 +82,10 @@ def _verdict(project: Path | None, options: CheckOptions) -> Verdict:
     if not verdict.findings:
         return verdict
     if options.record:
+        from ml_assets.cli.watching import look_after
+
         _keep_for_dagster(context, verdict)
+        look_after(opened)
     return replace(verdict, models=summarize(context, opened.graph, assets).models)
 
 
@@ -92,7 +95,9 @@ def _keep_for_dagster(context: RunContext, verdict: Verdict) -> None:
     with context.warehouse.committing() as bench:
         for number, (asset, findings) in enumerate(verdict.findings.items()):
             keys = tuple(sorted({finding.partition for finding in findings}))
-            record_step(bench, StepRecord(run_id, number, "check", asset, keys, "judged", now, now))
+            record_step(
+                bench, StepRecord(run_id, number, "check", asset, keys, "judged", now, now, clock_time=context.now)
+            )
 
 
 def _write(verdict: Verdict, root: Path, options: CheckOptions) -> None:

@@ -44,10 +44,16 @@ S = TypeVar("S", bound=Described)
 
 @dataclass(frozen=True)
 class Graph:
-    """Assets in an order in which each follows what it reads."""
+    """Assets in an order in which each follows what it reads, and every declaration, also those that yield none."""
 
     assets: Mapping[TableName, TableAsset]
     declared_by: Mapping[TableName, Declaration]
+    project: Project
+
+    @property
+    def operations(self) -> OperationsSpec | None:
+        """How the project is run, where it says so."""
+        return next((d.spec for d in self.project.declarations if isinstance(d.spec, OperationsSpec)), None)
 
     def __iter__(self) -> Iterator[TableAsset]:
         return iter(self.assets.values())
@@ -153,7 +159,7 @@ class _Compiler:
             asset.personal = self._personal(asset.use_case)
             if isinstance(asset, TrainingSetAsset):
                 asset.meanings = self._meanings(asset)
-        return Graph({name: self._assets[name] for name in order}, self._declared)
+        return Graph({name: self._assets[name] for name in order}, self._declared, self._project)
 
     def _take(self, declaration: Declaration, assets: Iterable[TableAsset]) -> None:
         for asset in assets:

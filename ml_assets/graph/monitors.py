@@ -41,8 +41,7 @@ def monitor_assets(declaration: Declaration, assets: Mapping[TableName, TableAss
     return _of_table(declaration, spec, _watched_table(declaration, spec, assets))
 
 
-def _of_scores(  # noqa: ARG001
-    declaration: Declaration, spec: MonitorSpec, watched: WatchedScores) -> list[TableAsset]:
+def _of_scores(declaration: Declaration, spec: MonitorSpec, watched: WatchedScores) -> list[TableAsset]:
     return []
 
 

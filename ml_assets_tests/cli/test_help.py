@@ -32,6 +32,9 @@ COMMANDS = (
     "schema",
     "ui",
     "replay",
+    "incidents",
+    "backup",
+    "restore",
     *REGISTRY,
 )
 _HELP_OF_ALL = """\
