@@ -155,6 +155,18 @@ class NotMaterializedError(WarehouseError):
     code = "MLA302"
 
 
+class BackupError(MlAssetsError):
+    """A backup cannot be made or is not what its manifest says; the state that is there stays as it is."""
+
+    code = "MLA310"
+
+
+class DrillError(MlAssetsError):
+    """A drill cannot be held on this project or machine; the real state was not touched."""
+
+    code = "MLA320"
+
+
 class BlockedError(MlAssetsError):
     """An input holds a failed blocking check, whichever run found it; consuming it is refused."""
 

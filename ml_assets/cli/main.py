@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from ml_assets import __version__
-from ml_assets.cli import registry
+from ml_assets.cli import backup, drilling, incidents, kpis, registry, telemetry
+from ml_assets.cli.telemetry import LOGS_TO_STDERR
 from ml_assets.errors import MlAssetsError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -38,8 +39,12 @@ class ErrorAwareGroup(click.Group):
     "--project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
     help="Project folder (holds defs/ and sql/). Default: $ML_ASSETS_PROJECT, else the nearest at or above this one.",
 )  # fmt: skip
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", envvar="ML_ASSETS_LOG",
+    help="json: also print structured log lines of runs to standard error ($ML_ASSETS_LOG).",
+)  # fmt: skip
 @click.pass_context
-def main(ctx: click.Context, project: Path | None) -> None:
+def main(ctx: click.Context, project: Path | None, log_format: str) -> None:
     """A declarative ML asset graph: raw tables to scores in one DuckDB warehouse.
 
     Exit codes: 0 done or held, 1 a run or an ERROR check failed, 2 could not be carried out.
@@ -47,6 +52,7 @@ def main(ctx: click.Context, project: Path | None) -> None:
     # What it says of a statement, our own errors say with file and line.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     ctx.obj = project
+    ctx.meta[LOGS_TO_STDERR] = log_format == "json"
 
 
 @main.command()
@@ -312,3 +318,8 @@ def replay(project: Path | None, reference: str, as_json: bool) -> None:
 
 
 registry.add_to(main)
+kpis.add_to(main)
+incidents.add_to(main)
+telemetry.add_to(main)
+backup.add_to(main)
+drilling.add_to(main)

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ml_assets.cli.project import OpenProject, keys_within, open_project, partition_range
+from ml_assets.cli.telemetry import logs_to_stderr
 from ml_assets.cli.terminal import Terminal
 from ml_assets.graph.locate import VARIABLE, ProjectFolder
 from ml_assets.graph.plan import select
 from ml_assets.graph.run import RunReport, failures_in_words, run_graph
 from ml_assets.graph.summary import Summary, summarize
+from ml_assets.operations.alerts.outbox import Change
+from ml_assets.operations.telemetry.listening import listening
 from ml_assets.warehouse.asset import TableAsset
 
 
@@ -47,9 +50,16 @@ def run_assets_of(
     """Run, with progress on a terminal, then say what there is now."""
     started = time.monotonic()
     keys = _keys(opened, assets, partitions)
-    with Terminal(quiet=as_json) as terminal:
+    to_stderr = logs_to_stderr()
+    with Terminal(quiet=as_json or to_stderr) as terminal, listening(opened.home, to_stderr=to_stderr) as listener:
         context = replace(opened.context(retrain=retrain), progress=terminal.progress)
-        report = run_graph(context, assets, keys)
+        try:
+            report = run_graph(context, assets, keys, listener=listener)
+        except Exception as problem:
+            from ml_assets.cli.watching import tell_if_unusable
+
+            tell_if_unusable(opened, problem)
+            raise
     return _finish(opened, assets, report, time.monotonic() - started, as_json=as_json)
 
 
@@ -68,7 +78,10 @@ def _finish(
     *,
     as_json: bool,
 ) -> int:
+    from ml_assets.cli.watching import changes_as_data, look_after
+
     summary = summarize(opened.context(), opened.graph, assets)
+    changes = look_after(opened)
     failed = bool(report.failures) or summary.errors > 0
     if as_json:
         facts: dict[str, Any] = summary.to_json() | {
@@ -80,10 +93,12 @@ def _finish(
             "failures": report.failures,
             "skipped": report.skipped,
             "seconds": round(seconds, 3),
+            "incidents": changes_as_data(changes),
         }
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
     else:
         _print(summary, report, seconds)
+        _print_incidents(changes)
     return 1 if failed else 0
 
 
@@ -95,6 +110,13 @@ def _print(summary: Summary, report: RunReport, seconds: float) -> None:
     if report.written:
         sys.stdout.write(f"This run made: {_written(report)}.\n")
     print_summary(summary, failures_in_words(report.failures, report.skipped), seconds)
+
+
+def _print_incidents(changes: Sequence[Change]) -> None:
+    if changes:
+        from ml_assets.cli.incident_tables import print_changes
+
+        print_changes(changes)
 
 
 def _written(report: RunReport) -> str:

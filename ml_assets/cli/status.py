@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from ml_assets.cli.project import OpenProject, open_project
 from ml_assets.graph.locate import nothing_declared
-from ml_assets.graph.plan import select, stage_plan, stages
+from ml_assets.graph.plan import out_of_date, select
 from ml_assets.graph.summary import summarize
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.store import Warehouse
@@ -34,12 +34,8 @@ def status_command(project: Path | None, selection: str, *, as_json: bool) -> in
     opened = open_project(project, may_be_empty=True)
     assets = select(opened.graph, selection) if opened.graph.assets else []
     with looking(opened) as context:
-        stale: dict[str, dict[str, str]] = {}
         with context.warehouse.reading() as bench:
-            for stage in stages(assets):
-                plan = stage_plan(bench, context, stage)
-                stale |= {str(name): reasons for name, reasons in plan.reasons.items()}
-                stale |= {str(name): {"": "reads something that is out of date"} for name in plan.reached}
+            stale = out_of_date(bench, context, assets)
         summary = summarize(context, opened.graph, assets)
     if as_json:
         sys.stdout.write(json.dumps(summary.to_json() | {"out_of_date": stale}, default=str) + "\n")

@@ -9,9 +9,12 @@ from ml_assets.components.automation import remember, when_out_of_date
 from ml_assets.components.keys import asset_key, partitions_of
 from ml_assets.components.metadata import declared_metadata, made_metadata
 from ml_assets.components.progress import step_progress
+from ml_assets.components.step_book import recorded_step
 from ml_assets.errors import MlAssetsError
+from ml_assets.graph.age_limit import age_limit
+from ml_assets.graph.events import StepTeller
+from ml_assets.operations.telemetry.listening import process_listener
 from ml_assets.resources import MlAssetsResource
-from ml_assets.specs.times import span_length
 from ml_assets.warehouse.asset import AssetReport, TableAsset
 from ml_assets.warehouse.manifest import UNPARTITIONED
 
@@ -42,10 +45,15 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
     def materialized(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         keys = list(context.partition_keys) if grid is not None else [UNPARTITIONED]
         run = resource.context(context.log, context.run.run_id, step_progress(context.log))
+        teller = StepTeller(process_listener(run.home.root), run.run_id, "dagster", asset, keys)
         try:
-            report = asset.materialize(run, keys)
+            with recorded_step(context.instance, run, asset, keys, _RETRIES - context.retry_number) as step:
+                report = asset.materialize(run, keys)
+                step.made(report)
         except MlAssetsError as problem:
+            teller.failed(problem)
             raise dagster_failure(problem) from problem
+        teller.ended(report)
         _note_partitions(context, asset, report)
         return dg.MaterializeResult(
             metadata=made_metadata(asset, run, report, keys), data_version=dg.DataVersion(_data_version(report))
@@ -69,13 +77,7 @@ def group_of(asset: TableAsset) -> str:
 
 def freshness_policy_of(asset: TableAsset, default: str) -> dg.FreshnessPolicy:
     """How old the newest materialisation may be. Freshness by data time is a check; this one watches the pipeline."""
-    if asset.snapshots is None:
-        window = span_length(default) if asset.max_age is None else span_length(asset.max_age)
-    else:
-        window = {"day": span_length("2 days"), "week": span_length("9 days"), "month": span_length("33 days")}[
-            asset.snapshots.every
-        ]
-    return dg.FreshnessPolicy.time_window(fail_window=window)
+    return dg.FreshnessPolicy.time_window(fail_window=age_limit(asset, default))
 
 
 def dagster_failure(problem: MlAssetsError) -> Exception:

@@ -7,8 +7,11 @@ import dagster as dg
 from ml_assets.components.assets import dagster_failure
 from ml_assets.components.check_records import RunStep, check_result, record_evaluations
 from ml_assets.components.keys import asset_key, partitions_of
+from ml_assets.components.step_book import recorded_step
 from ml_assets.errors import MlAssetsError, shortened
+from ml_assets.graph.events import StepTeller
 from ml_assets.graph.judge import judge_asset
+from ml_assets.operations.telemetry.listening import process_listener
 from ml_assets.resources import MlAssetsResource
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.manifest import UNPARTITIONED
@@ -32,7 +35,10 @@ def dagster_checks(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetChe
         asked = {selected.name for selected in context.selected_asset_check_keys}
         keys = list(context.partition_keys) if grid is not None else [UNPARTITIONED]
         run = resource.context(context.log, context.run.run_id)
-        judgement = judge_asset(run, asset, keys, asked)
+        teller = StepTeller(process_listener(run.home.root), run.run_id, "dagster", asset, keys)
+        with recorded_step(context.instance, run, asset, keys) as book:
+            judgement = judge_asset(run, asset, keys, asked, also=book.judged)
+        teller.ended(None, judgement)
         if grid is not None and "dagster/partition" not in context.run.tags:
             step = RunStep(context.run.run_id, context.run.job_name, context.get_step_execution_context().step.key)
             record_evaluations(context.instance, asset, judgement.findings, step)

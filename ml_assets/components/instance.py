@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
+from dagster._core.storage.runs import SqlRunStorage
 
 from ml_assets.components.setup_lock import alone_in
 from ml_assets.warehouse.home import Home
@@ -57,3 +58,9 @@ def project_instance(home: Home, template: Path | None = None) -> Iterator[dg.Da
         instance = dg.DagsterInstance.get()
     with instance:
         yield instance
+
+
+def listener_of(instance: dg.DagsterInstance) -> str:
+    """By which name the book of steps knows an instance: that of its run storage, which a new folder has anew."""
+    storage = instance.run_storage
+    return storage.get_run_storage_id() if isinstance(storage, SqlRunStorage) else instance.root_directory

@@ -1,6 +1,7 @@
 """Tell Dagster what the command line made and judged: each of its runs as a run, with its materialisations and evaluations.
 
-The command line works without Dagster, which takes seconds to import; what it did stands in the warehouse's book of steps.
+The command line works without Dagster, which takes seconds to import; what it did stands in the warehouse's book of steps,
+as does what Dagster ran itself, which the instance that ran it knows.
 Whoever has an instance at hand (the UI when it starts, its sensors) reads the book and tells what is new in it. A
 Dagster folder that was made anew is told everything again.
 """
@@ -16,12 +17,13 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from dagster._core.events import StepMaterializationData
 from dagster._core.execution.plan.objects import StepFailureData, StepSuccessData, UserFailureData
-from dagster._core.storage.runs import SqlRunStorage
 
 from ml_assets.components.check_records import RunStep, one_transaction, record_evaluations, report_event
+from ml_assets.components.instance import listener_of
 from ml_assets.components.keys import asset_key
 from ml_assets.components.metadata import made_metadata
 from ml_assets.components.setup_lock import alone_in
+from ml_assets.components.step_book import COMMAND
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.manifest import UNPARTITIONED
 from ml_assets.warehouse.names import TableName
@@ -34,17 +36,20 @@ JOB_PREFIX = "ml_assets_"
 def tell(instance: dg.DagsterInstance, context: RunContext, assets: Mapping[TableName, TableAsset]) -> int:
     """Record every step of the book that this instance has not heard of, in order of time; how many.
 
-    Steps of assets that are no longer declared are passed over. Two processes never tell at once.
+    Steps of assets that are no longer declared are passed over, and those of runs that it ran itself. Two processes never
+    tell at once.
     """
     if not context.warehouse.path.exists():
         return 0
-    storage = instance.run_storage
-    listener = storage.get_run_storage_id() if isinstance(storage, SqlRunStorage) else instance.root_directory
+    listener = listener_of(instance)
     with alone_in(context.home.dagster / "telling"):
         with context.warehouse.reading() as bench:
             steps = untold_steps(bench, listener)
+        own = {
+            run_id for run_id in {step.run_id for step in steps if step.command == COMMAND} if instance.has_run(run_id)
+        }
         for run_id, group in groupby(steps, key=lambda step: step.run_id):
-            known = [step for step in group if step.asset in assets]
+            known = [step for step in group if step.asset in assets and run_id not in own]
             if known:
                 _tell_run(instance, context, assets, run_id, known)
         if steps:

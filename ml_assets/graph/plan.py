@@ -103,3 +103,13 @@ def stage_plan(
             reasons[asset.name] = stale
     chosen = tuple(asset for asset in stage if asset.name in reasons or asset.name in reached)
     return StagePlan(chosen, reasons, tuple(reached))
+
+
+def out_of_date(bench: Workbench, context: RunContext, assets: Sequence[TableAsset]) -> dict[str, dict[str, str]]:
+    """Inside a reading block: asset → partition → why a run would make it; what is only reached has one empty key."""
+    stale: dict[str, dict[str, str]] = {}
+    for stage in stages(assets):
+        plan = stage_plan(bench, context, stage)
+        stale |= {str(name): reasons for name, reasons in plan.reasons.items()}
+        stale |= {str(name): {"": "reads something that is out of date"} for name in plan.reached}
+    return stale

@@ -62,6 +62,11 @@ class Project:
     # Of models that declare none.
     promotion: PromotionSpec = field(default_factory=PromotionSpec)
 
+    @property
+    def root(self) -> Path:
+        """The folder that holds `sql/`, and that runbooks are given relative to."""
+        return self.sql_root.parent
+
     def including(self, declaration: Declaration) -> Project:
         """With one more declaration, unless an equal spec is already there (a component declared in Python)."""
         if any(known.spec == declaration.spec for known in self.declarations):

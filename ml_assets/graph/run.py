@@ -21,9 +21,11 @@ from itertools import count
 from uuid import uuid4
 
 from ml_assets.errors import MlAssetsError, shortened
+from ml_assets.graph.events import Listener, RunBegan, RunEnded, StepEnded, StepTeller, nobody
 from ml_assets.graph.judge import Judgement, judge_asset
 from ml_assets.graph.plan import StagePlan, stage_plan, stages
 from ml_assets.warehouse.asset import AssetReport, RunContext, TableAsset
+from ml_assets.warehouse.cpu import METER, CpuUse
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.steps import StepRecord, record_step
 from ml_assets.warehouse.store import Workbench
@@ -55,21 +57,27 @@ class RunReport:
 
 
 def run_graph(
-    context: RunContext, assets: Sequence[TableAsset], partitions: Sequence[str] | None = None, workers: int | None = None
+    context: RunContext, assets: Sequence[TableAsset], partitions: Sequence[str] | None = None, workers: int | None = None,
+    listener: Listener = nobody,
 ) -> RunReport:  # fmt: skip
     """Bring `assets` up to date, each with all its checks.
 
     What reads something that failed is skipped, everything else is made. Problems that pass by themselves are tried
-    again, up to four times.
+    again, up to four times. `listener` is told of every step.
     """
-    run = _Run(context, workers or default_workers())
+    run = _Run(context, workers or default_workers(), listener)
+    began = datetime.now(UTC)
+    listener(RunBegan(run.report.run_id, COMMAND, began, len(assets)))
     for position, stage in enumerate(stages(assets)):
         with context.warehouse.reading() as bench:
             plan = stage_plan(bench, context, stage, partitions)
         if position == 0 and plan.assets:
             _import_ahead(assets)
         run.stage(stage, plan)
-    return run.report
+    report = run.report
+    counts = len(report.made), len(report.failures), len(report.skipped)
+    listener(RunEnded(report.run_id, COMMAND, began, datetime.now(UTC), *counts))
+    return report
 
 
 def _import_ahead(assets: Sequence[TableAsset]) -> None:
@@ -86,8 +94,9 @@ def _import_ahead(assets: Sequence[TableAsset]) -> None:
 
 
 class _Run:
-    def __init__(self, context: RunContext, workers: int) -> None:
+    def __init__(self, context: RunContext, workers: int, listener: Listener) -> None:
         self.report = RunReport(str(uuid4()))
+        self._listener = listener
         self._context = context
         self._workers = workers
         self._numbers = count()
@@ -113,10 +122,16 @@ class _Run:
 
     def _skips(self, asset: TableAsset) -> bool:
         lost = next((dep for dep in asset.deps if dep in self._lost), None)
-        if lost is None:
+        if lost is None or asset.undeterred:
             return False
         self._lost[asset.name] = f"{lost} was not made"
         self.report.skipped[str(asset.name)] = f"reads {lost}: {self._lost[lost]}"
+        now = datetime.now(UTC)
+        self._listener(
+            StepEnded(
+                self.report.run_id, COMMAND, asset.name, (), "skipped", now, now, message=f"{lost} was not made well"
+            )
+        )
         return True
 
     def _take(self, asset: TableAsset, problem: str) -> None:
@@ -129,28 +144,38 @@ class _Run:
 
     def _step(self, asset: TableAsset, partitions: Sequence[str]) -> str:
         """Make and judge one asset; what went wrong in words, or the empty text. A failed blocking check is no good step."""
-        number, started = next(self._numbers), datetime.now(UTC)
+        with METER.step() as cpu:
+            return self._metered(asset, partitions, cpu)
 
-        def record(report: AssetReport | None, problem: str) -> StepRecord:
+    def _metered(self, asset: TableAsset, partitions: Sequence[str], cpu: CpuUse) -> str:
+        number, started = next(self._numbers), datetime.now(UTC)
+        teller = StepTeller(self._listener, self.report.run_id, COMMAND, asset, partitions)
+
+        def record(report: AssetReport | None, problem: str, error: str = "") -> StepRecord:
             return StepRecord(
                 self.report.run_id, number, COMMAND, asset.name, tuple(partitions),
                 "failed" if report is None else "made", started, datetime.now(UTC), problem,
-                report.made if report else (), report.facts if report else {},
+                report.made if report else (), report.facts if report else {"error": error}, self._context.now, cpu.so_far(),
             )  # fmt: skip
 
         try:
             report = self._made(asset, partitions)
         except MlAssetsError as problem:
-            return self._failed(record(None, str(problem)))
+            teller.failed(problem)
+            return self._failed(record(None, str(problem), problem.code))
         except Exception as problem:  # noqa: BLE001 (a fault of ours in one asset must not lose the others' work; it is told in full)
             traceback.print_exc(file=sys.stderr)
-            return self._failed(record(None, f"{asset.place}: {type(problem).__name__}: {shortened(problem, 600)}"))
+            teller.failed(problem)
+            return self._failed(record(None, in_words(asset, problem), type(problem).__name__))
         self.report.written[str(asset.name)] = (sum(made.changed for made in report.made), len(report.made))
 
         def also(bench: Workbench, judgement: Judgement) -> None:
-            record_step(bench, record(report, _blocked(asset, judgement)))
+            record_step(bench, record(report, blocked(asset, judgement)))
 
-        return _blocked(asset, judge_asset(self._context, asset, partitions, also=also))
+        judgement = judge_asset(self._context, asset, partitions, also=also)
+        problem_of_consumers = blocked(asset, judgement)
+        teller.ended(report, judgement, blocked=bool(problem_of_consumers))
+        return problem_of_consumers
 
     def _made(self, asset: TableAsset, partitions: Sequence[str]) -> AssetReport:
         for attempt in range(_TRIES):
@@ -169,10 +194,11 @@ class _Run:
         return record.message
 
 
-def _blocked(asset: TableAsset, judgement: Judgement) -> str:
+def blocked(asset: TableAsset, judgement: Judgement) -> str:
     """Why consumers must not read what was just made; the empty text when they may."""
     raised = [
-        f"{asset.place}: {check} of {asset.name} could not be judged: {_words(problem)}"
+        f"{asset.place}: {check} of {asset.name} could not be judged: "
+        f"{problem if isinstance(problem, MlAssetsError) else _named(problem)}"
         for check, problem in judgement.broken.items()
     ]
     blocking = {check.name for check in asset.checks if check.blocking and check.severity == "error"}
@@ -185,10 +211,13 @@ def _blocked(asset: TableAsset, judgement: Judgement) -> str:
     return "\n".join(found)
 
 
-def _words(problem: Exception) -> str:
-    return (
-        str(problem) if isinstance(problem, MlAssetsError) else f"{type(problem).__name__}: {shortened(problem, 600)}"
-    )
+def in_words(asset: TableAsset, problem: Exception) -> str:
+    """Why a step failed; a fault of ours with the place of the declaration and its kind."""
+    return str(problem) if isinstance(problem, MlAssetsError) else f"{asset.place}: {_named(problem)}"
+
+
+def _named(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {shortened(problem, 600)}"
 
 
 def failures_in_words(failures: Mapping[str, str], skipped: Mapping[str, str]) -> list[str]:

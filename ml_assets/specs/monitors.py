@@ -103,5 +103,12 @@ class OperationsSpec(Described):
         default="4 hours", description="An open incident that nobody has acknowledged by then is told again, louder."
     )
     runbooks: dict[str, Runbook] = Field(
-        default_factory=dict, description="Code of a check → runbook of your own, instead of the built-in one."
+        default_factory=dict,
+        description="Code of a check, or cause → runbook of your own, instead of the built-in one.",
+    )
+    free_disk: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Share of the state folder's disk that has to be free; below it an incident is opened.",
     )

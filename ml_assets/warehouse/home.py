@@ -42,6 +42,10 @@ class Home:
         return self.root / "scratch"
 
     @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
     def replay_file(self) -> Path:
         return self.root / "now"
 

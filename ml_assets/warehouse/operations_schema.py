@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 # The partition of an unpartitioned asset is the empty text, so that keys never hold nulls.
 OPERATIONS_DDL = """
 create table if not exists ops.manifest (
@@ -49,16 +51,22 @@ REGISTRY_TABLES = {
 
 # Books of what happens in production, appended to (incidents: one row each, rewritten as they go on).
 MONITORING_TABLES = {
+    "step_costs": "run_id varchar, step integer, clock_time timestamp, cpu_seconds double, cpu_error double, primary key (run_id, step)",
     "check_history": "asset varchar, partition varchar, check_name varchar, code varchar, status varchar, severity varchar, "
-    "blocking boolean, content varchar, summary varchar, numbers json, evaluated_at timestamp, recorded_at timestamp",
+    "blocking boolean, content varchar, summary varchar, numbers json, evaluated_at timestamp, recorded_at timestamp, "
+    "times integer, days date[], last_evaluated_at timestamp, last_recorded_at timestamp",
     "retrain_requests": "model varchar, monitor varchar, version integer, reasons varchar, facts json, requested_at timestamp",
-    "incidents": "incident bigint primary key, fingerprint varchar, cause varchar, asset varchar, title varchar, severity varchar, "
-    "status varchar, owner varchar, runbook varchar, began_at timestamp, opened_at timestamp, acknowledged_at timestamp, "
-    "closed_at timestamp, evidence json, affected json",
+    "incidents": "incident bigint primary key, fingerprint varchar, cause varchar, asset varchar, column_name varchar, title varchar, "
+    "severity varchar, status varchar, owner varchar, runbook varchar, route varchar, began_at timestamp, opened_at timestamp, "
+    "waiting_since timestamp, escalated_at timestamp, acknowledged_at timestamp, closed_at timestamp, evidence json, affected json",
     "incident_events": "incident bigint, happened_at timestamp, kind varchar, actor varchar, message varchar, facts json",
-    "alerts": "incident bigint, route varchar, kind varchar, sent_at timestamp, status varchar, message varchar",
+    "alerts": "incident bigint, kind varchar, event_at timestamp, route varchar, status varchar, attempts integer, sent_at timestamp, "
+    "message varchar, primary key (incident, kind, event_at, route)",
 }
 OPERATIONS_DDL += "".join(
     f"create table if not exists ops.{name} ({columns});\n"
     for name, columns in {**REGISTRY_TABLES, **MONITORING_TABLES}.items()
 )
+# Said in the comment of a book, so that one look tells whether a file holds all books as they are declared here.
+BOOKS_VERSION = f"books {crc32(OPERATIONS_DDL.encode()):08x}"
+OPERATIONS_DDL += f"comment on table ops.manifest is '{BOOKS_VERSION}';\n"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from ml_assets.warehouse.history import append_history
 from ml_assets.warehouse.manifest import UNPARTITIONED, insert_rows, naive_utc
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
@@ -41,7 +42,10 @@ def record_findings(
     bench: Workbench, name: TableName, rules: Mapping[str, tuple[str, str, bool]], contents: Mapping[str, str],
     findings: Iterable[CheckFinding], now: datetime,
 ) -> None:  # fmt: skip
-    """Inside a commit: keep findings beside the content they judged. `rules`: check → (code, severity, blocking)."""
+    """Inside a commit: keep findings beside the content they judged, and in the history of checks.
+
+    `rules`: check → (code, severity, blocking).
+    """
     values = []
     for finding in findings:
         code, severity, blocking = rules[finding.check]
@@ -51,6 +55,7 @@ def record_findings(
              json.dumps([dict(row) for row in finding.evidence], default=str), naive_utc(now)]
         )  # fmt: skip
     insert_rows(bench, "ops.checks", values)
+    append_history(bench, values, now)
 
 
 def blocking_failures(bench: Workbench, names: Iterable[TableName]) -> list[tuple[str, str, str, str]]:

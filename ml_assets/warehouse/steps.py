@@ -1,4 +1,7 @@
-"""The book of steps: what runs outside of Dagster made and judged, until Dagster has been told."""
+"""The book of steps: what runs made and judged, inside of Dagster and outside, and whether Dagster knows.
+
+What a step cost stands beside it in `ops.step_costs`, because warehouses are older than that book.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ml_assets.warehouse.asset import AssetReport, Made
+from ml_assets.warehouse.cpu import CpuTime
 from ml_assets.warehouse.manifest import insert_rows, naive_utc
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
@@ -20,7 +24,7 @@ StepStatus = Literal["made", "judged", "failed"]
 class StepRecord:
     """One asset in one run: the partitions it was asked for, what came of it, and when by the real clock (UTC).
 
-    `judged`: only its checks ran. `message` says why a step failed.
+    `judged`: only its checks ran. `message` says why a step failed. `clock_time`: when by the (possibly replayed) clock.
     """
 
     run_id: str
@@ -34,6 +38,8 @@ class StepRecord:
     message: str = ""
     made: tuple[Made, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    clock_time: datetime | None = None
+    cpu: CpuTime | None = None
 
     @property
     def report(self) -> AssetReport:
@@ -41,14 +47,22 @@ class StepRecord:
         return AssetReport(self.made, self.facts)
 
 
-def record_step(bench: Workbench, record: StepRecord) -> None:
-    """Inside a commit: write a step down as one that nobody has been told of."""
+def record_step(bench: Workbench, record: StepRecord, told_to: str | None = None) -> None:
+    """Inside a commit: write a step down, as one that nobody has been told of unless a listener knows it."""
     insert_rows(
         bench, "ops.steps",
         [[record.run_id, record.step, record.command, str(record.asset), list(record.partitions), record.status,
           record.message, json.dumps(dict(record.facts), default=str), json.dumps([asdict(made) for made in record.made]),
-          naive_utc(record.started_at), naive_utc(record.ended_at), None]],
+          naive_utc(record.started_at), naive_utc(record.ended_at), told_to]],
     )  # fmt: skip
+    clock_time = None if record.clock_time is None else naive_utc(record.clock_time)
+    seconds, error = record.cpu or (None, None)
+    insert_rows(bench, "ops.step_costs", [[record.run_id, record.step, clock_time, seconds, error]])
+
+
+def next_step(bench: Workbench, run_id: str) -> int:
+    """Inside a commit: the number of a run's next step, for runs whose steps come from several processes."""
+    return int(bench.value("select coalesce(max(step), -1) + 1 from wh.ops.steps where run_id = ?", [run_id]))
 
 
 def untold_steps(bench: Workbench, listener: str) -> list[StepRecord]:

@@ -23,12 +23,11 @@ from ml_assets.errors import WarehouseError, WarehouseLockedError
 from ml_assets.warehouse.engines import EngineKind, lent
 from ml_assets.warehouse.lock import WarehouseLock, hold_off_foreign_writers
 from ml_assets.warehouse.names import SCHEMAS, TableName, literal, quoted
-from ml_assets.warehouse.operations_schema import OPERATIONS_DDL
+from ml_assets.warehouse.operations_schema import BOOKS_VERSION, OPERATIONS_DDL
 from ml_assets.warehouse.scratch import Scratch
 
 DEFAULT_DEADLINE_SECONDS = 300.0
 _NUMBERS = count()
-_BOOKS = OPERATIONS_DDL.count("create table")
 # Files that this process has seen to hold all books.
 _COMPLETE: set[Path] = set()
 _FOREIGN_POLL_SECONDS = 0.05
@@ -108,15 +107,17 @@ class Warehouse:
         _COMPLETE.add(self.path)
 
     def _complete(self) -> None:
-        """A file that an earlier version made gets the books that it lacks; asked once a process."""
+        """A file that an earlier version made gets the books and columns that it lacks; asked once a process."""
         with self._engine() as bench:
             with bench.reading():
-                books = bench.value(
-                    "select count(*) from duckdb_tables() where database_name = 'wh' and schema_name = 'ops'"
+                said = bench.value(
+                    "select comment from duckdb_tables() where database_name = 'wh' and schema_name = 'ops' and table_name = 'manifest'"
                 )
-            if books < _BOOKS:
+            if said != BOOKS_VERSION:
+                bench.execute(f"create schema ops; {OPERATIONS_DDL}")
                 with bench.committing():
                     bench.execute(OPERATIONS_DDL.replace(" ops.", " wh.ops."))
+                    bench.add_missing_columns("ops")
         _COMPLETE.add(self.path)
 
     def _clear_remains(self) -> None:
@@ -163,8 +164,9 @@ class Workbench:
 
     def value(self, sql: str, parameters: Any = None) -> Any:
         """The first column of the first row, None without a row."""
-        row = self.execute(sql, parameters).fetchone()
-        return row[0] if row else None
+        # Fetched to the end: an unfinished result would keep the connection from handing out Arrow tables.
+        found = self.rows(sql, parameters)
+        return found[0][0] if found else None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -212,6 +214,17 @@ class Workbench:
     def columns(self, relation: str) -> dict[str, str]:
         """Column names and DuckDB types of a table, view or `read_…` call."""
         return {row[0]: row[1] for row in self.rows(f"describe select * from {relation}")}
+
+    def add_missing_columns(self, schema: str) -> None:
+        """Inside a commit: tables of the warehouse get what their namesakes in this workbench have, null in old rows."""
+        for table, column, kind in self.rows(
+            "select n.table_name, n.column_name, n.data_type from duckdb_columns() n "
+            "where n.database_name = ? and n.schema_name = ? and not exists (select 1 from duckdb_columns() o "
+            "where o.database_name = 'wh' and o.schema_name = n.schema_name and o.table_name = n.table_name "
+            "and o.column_name = n.column_name) order by n.table_name, n.column_index",
+            [self.database, schema],
+        ):
+            self.execute(f"alter table {TableName(schema, table).quoted} add column {quoted(column)} {kind}")
 
     def replace_table(self, name: TableName, relation: str) -> None:
         """Inside a commit: the table becomes exactly `relation`."""
