@@ -145,15 +145,14 @@ class DriftAsset(ComputedTable):
     def _told(self, bench: Workbench) -> DriftFacts:
         """What is known after these partitions are written, of the newest snapshots."""
         relation = "drift_rows"
-        if bench.has_table(self.name):
+        if self.snapshots is not None and bench.has_table(self.name):
             others = f"select * from {self.name.quoted} where snapshot not in (select snapshot from drift_rows where snapshot is not null)"
             relation = f"({others} union all by name select * from drift_rows)"
         rows = bench.records(
             f"select * from {relation} qualify dense_rank() over (order by snapshot desc) <= {_MOST_SNAPSHOTS} "
             "order by snapshot, role, column_name"
         )
-        newest = max((row["model_version"] for row in rows), default=None)
-        columns = [] if newest is None else load_reference(bench, self.reference, newest)
+        columns = load_reference(bench, self.reference, rows[-1]["model_version"]) if rows else []
         return DriftFacts(self.spec, str(self.scores.name), rows, columns)
 
     @property
