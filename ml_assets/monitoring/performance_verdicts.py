@@ -109,11 +109,12 @@ def slices_hold(task: str, rows: Sequence[Row], chance: float) -> Verdict:
 
 def estimate_right(task: str, rows: Sequence[Row], chance: float) -> Verdict:
     """Whether the observed metrics are what the scores alone had led to expect."""
-    tested, said = [], []
+    tested, said, absent = [], [], []
     for metric in judged_metrics(task):
         row = _row(rows, ALL_ROWS, metric)
         if row is None or row["estimated"] is None or row["observed"] is None:
-            return Verdict(None, _why(row))
+            absent.append(f"{metric}: {_why(row)}")
+            continue
         if row["matured"] < row["rows"]:
             return Verdict(None, f"{row['matured']:,} of {row['rows']:,} outcomes are known: the others may differ")
         error = _error(row, "estimated")
@@ -123,7 +124,7 @@ def estimate_right(task: str, rows: Sequence[Row], chance: float) -> Verdict:
         if row["adjusted"] is not None:
             said.append(f"{metric} {row['adjusted']:.4g} ({row['observed'] - row['adjusted']:+.2g})")
     if not tested:
-        return Verdict(None, "the estimate has no interval")
+        return Verdict(None, absent[0] if absent else "the estimate has no interval")
     found = _verdict(tested, chance, "estimated", "as estimated")
     return found._replace(said=found.said + (f"; adjusted by the base rate {', '.join(said)}" if said else ""))
 
