@@ -17,6 +17,7 @@ from ml_assets.monitoring.retraining_triggers import (
     labels_state,
 )
 from ml_assets.specs import RetrainSpec
+from ml_assets.warehouse.names import TableName
 from ml_assets_tests.monitoring.watched import MONITOR, Watched
 from ml_assets_tests.tiny import TinyProject
 
@@ -148,6 +149,12 @@ def test_drift_counts_where_it_matters_and_stays(
     found = drift_state(SPEC, findings, snapshots=True)
 
     assert (found.value, found.met, found.limit) == (value, met, 2)
+
+
+def test_checks_of_drift_are_read_by_names_that_they_have(made: Watched) -> None:
+    drift_checks = {check.name for check in made.project.graph()[TableName("monitoring", "watch__drift")].checks}
+
+    assert {"scores_have_not_drifted", "features_have_not_drifted"} <= drift_checks
 
 
 def test_decay_counts_of_the_version_that_serves_alone() -> None:
