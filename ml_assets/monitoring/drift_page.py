@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ml_assets.evaluation.page import card, code, escaped, page, table
+from ml_assets.evaluation.page import card, code, escaped, table
 from ml_assets.evaluation.svg import Chart
 from ml_assets.monitoring.drift_pictures import LINES, histogram_picture, history_picture
 from ml_assets.monitoring.drift_rows import MEASURES_SHOWN
@@ -58,21 +57,6 @@ def strongest(row: Row) -> tuple[str, float]:
     }  # fmt: skip
     name = max(found, key=lambda measure: found[measure], default="")
     return name, found.get(name, 0.0)
-
-
-def render_page(spec: MonitorSpec, sections: Sequence[str]) -> str:
-    """The page of a monitor from the sections of its assets: equal facts give equal bytes."""
-    head = f"<h1>{escaped(spec.name)}</h1><p class='lead'>{escaped(spec.description)}</p>"
-    return page(f"{spec.name}: monitor", [head, *sections])
-
-
-def write_page(folder: Path, spec: MonitorSpec, text: str) -> Path:
-    """`<folder>/monitoring/<monitor>.html`, written whole or not at all."""
-    path = folder / "monitoring" / f"{spec.name}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    return unfinished.replace(path)
 
 
 def drift_sections(facts: DriftFacts) -> list[str]:

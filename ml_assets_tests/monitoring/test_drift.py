@@ -241,6 +241,16 @@ def test_a_model_without_trees_ranks_by_importance_and_distance(tmp_path: Path) 
     assert world.rows("distinct effect_unit", "role = 'feature'") == [("importance x distance",)]
 
 
+def test_what_is_new_is_on_the_monitors_page(world: WatchedWorld) -> None:
+    page = world.lab.home.reports / "monitoring" / "watch.html"
+    page.unlink(missing_ok=True)
+    assert not world.lab.run(world.drift()).changed
+    assert not page.exists()
+    changed(world, "2011-04-04", lambda row: [row[0], row[1] + 2, *row[2:]])
+
+    assert "columns have drifted: <code>orders</code> (moves the mean score by +" in page.read_text(encoding="utf-8")
+
+
 def test_the_queries_of_the_page_run(world: WatchedWorld) -> None:
     queries = texts(DOCS / "monitoring" / "drift.md", "sql")
     here = [

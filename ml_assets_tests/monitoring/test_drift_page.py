@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml_assets.monitoring.drift_page import DriftFacts, drift_sections, render_page
+from ml_assets.monitoring.drift_page import DriftFacts, drift_sections
 from ml_assets.monitoring.drift_pictures import histogram_picture
 from ml_assets.monitoring.drift_rows import judged_rows
+from ml_assets.monitoring.monitor_page import render_page
+from ml_assets.monitoring.performance_page import performance_sections
 from ml_assets.monitoring.sketch import CategoryBins, NumberBins, Sketch
 from ml_assets.monitoring.thresholds import ColumnJudge
 from ml_assets.specs import MonitorSpec
@@ -85,3 +87,29 @@ def test_a_histogram_shows_both_sides_of_each_bin(
     reference = Sketch(sum(counts) + 1, 1, np.array(counts))
     svg = histogram_picture("c", bins, reference, now, 1).svg()
     assert [word for word in words if word not in svg] == []
+
+
+def measured(week: int, observed: float | None) -> dict[str, Any]:
+    """One metric of one week as the table of performance holds it."""
+    values = {"observed": observed, "promised": 0.75, "estimated": 0.76}
+    bounds = {
+        f"{kind}_{end}": None if value is None else value + move
+        for kind, value in values.items()
+        for end, move in (("low", -0.01), ("high", 0.01))
+    }
+    return {"snapshot": WEEKS[week], "slice": "all", "metric": "roc_auc", "rows": 3000, "matured": 0 if observed is None else 3000, **values, **bounds}  # fmt: skip
+
+
+def test_performance_stands_beside_what_was_promised() -> None:
+    [title, section] = performance_sections([measured(0, 0.7), measured(1, 0.71), measured(2, None)], "binary")
+
+    assert title == "<h2>Performance</h2>"
+    assert section.count("<svg") == 1
+    assert "2021-01-11 observed: 0.71" in section
+    assert "2021-01-18 observed" not in section
+    assert '0.7<span class="range">0.69 to 0.71</span>' in section
+
+
+def test_without_measured_performance_there_is_no_such_section() -> None:
+    assert performance_sections([], "binary") == []
+    assert performance_sections([{**measured(0, 0.7), "slice": "city = Ulm"}], "binary") == []
