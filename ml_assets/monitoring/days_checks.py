@@ -26,7 +26,7 @@ _RULES = (
      ("level", "zeros", "negatives", "leading_value", "new_values")),
     ("DD004", "files_keep_their_columns", "The files have the columns of the day before", ("changed_columns",)),
     ("DD005", "rows_come_in_their_time", "Rows come as soon as usual, in order, and none from the future",
-     ("days_late", "future_rows", "days_in_a_file")),
+     ("days_late", "hours_late", "future_rows", "days_in_a_file")),
     ("DD006", "files_are_clean_as_usual", "As few rows and files are refused or repeated as usual",
      ("quarantined", "refused_files", "repeated_files", "repeated")),
 )  # fmt: skip
