@@ -9,6 +9,7 @@ from ml_assets.monitoring.days_checks import days_checks
 from ml_assets.monitoring.days_files import file_days, file_figures, future_rows
 from ml_assets.monitoring.days_judged import judged_days
 from ml_assets.monitoring.days_measures import Watched, table_days
+from ml_assets.monitoring.days_picture import days_picture
 from ml_assets.monitoring.days_stretches import unusual_stretches
 from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.specs.tables import RawTableSpec, SqlTableSpec
@@ -88,8 +89,12 @@ class DaysAsset(ComputedTable):
         )
         bench.connection.unregister("judged_rows")
         stretches = unusual_stretches(bench, "judged")
-        facts = {"days": len(trading.days), "unusual_stretches": len(stretches)}
-        return Staged("judged", facts)
+        newest = stretches[-1:] and f"{stretches[-1].first}: {stretches[-1].signal} {stretches[-1].column}".strip()
+        return Staged(
+            "judged",
+            {"days": len(trading.days), "unusual_stretches": len(stretches), "newest_unusual": newest or "none",
+             "picture": days_picture(bench, "judged")},
+        )  # fmt: skip
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -25,9 +25,9 @@ _RULES = (
     ("DD003", "values_of_days_are_as_usual", "Size, zeros, negatives and categories of the values are as usual",
      ("level", "zeros", "negatives", "leading_value", "new_values")),
     ("DD004", "files_keep_their_columns", "The files have the columns of the day before", ("changed_columns",)),
-    ("DD005", "rows_come_in_their_time", "Rows come as soon as usual, in order, and none from the future",
+    ("DD005", "rows_are_neither_late_nor_misdated", "Rows come as soon as usual, in order, and none from the future",
      ("days_late", "hours_late", "future_rows", "days_in_a_file")),
-    ("DD006", "files_are_clean_as_usual", "As few rows and files are refused or repeated as usual",
+    ("DD006", "few_rows_are_refused_or_repeated", "As few rows and files are refused or repeated as usual",
      ("quarantined", "refused_files", "repeated_files", "repeated")),
 )  # fmt: skip
 
@@ -61,7 +61,11 @@ def _check(code: str, name: str, words: str, signals: Sequence[str], severity: S
         if rows:
             worst = rows[0]
             numbers |= {key: worst[key] for key in ("value", "expected", "low", "high", "affected")}
-            numbers |= {"since": min(str(row["since"]) for row in rows)}
+            numbers |= {
+                "figure": worst["signal"],
+                "column": worst["column"],
+                "since": min(str(row["since"]) for row in rows),
+            }
         said = "; ".join(unusual_words(row) for row in rows[:3]) + (
             f"; and {len(rows) - 3} more" if len(rows) > 3 else ""
         )

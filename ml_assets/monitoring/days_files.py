@@ -15,7 +15,8 @@ from ml_assets.warehouse.manifest import naive_utc
 from ml_assets.warehouse.names import quoted
 from ml_assets.warehouse.store import Workbench
 
-# Loads of more days than this fill a table, or load it anew after a change of its contract: nothing was late.
+# Loads of more days than this fill a table, or load it anew after a change of its contract: nothing was late, and whole
+# files from after the clock are a history that is replayed.
 _MOST_DAYS_OF_A_LOAD = 10
 _CLOCKS_DIFFER = "interval 1 hour"
 
@@ -56,9 +57,11 @@ class Counted:
 
 
 def future_rows(bench: Workbench, watched: Watched, now: datetime) -> Counted:
-    """Inside a reading block: rows of a computed table that are dated after the clock, on the clock's day."""
+    """Inside a reading block: rows of a computed table that are dated after the clock, on the clock's day; none where they
+    are those of a history that is replayed."""
     event = f"{quoted(watched.event_time)}::timestamp"
-    later = f"select count(*) from {watched.name.quoted} where {event} > ?::timestamp + {_CLOCKS_DIFFER}"
+    replayed = f"count(distinct {watched.day}) > {_MOST_DAYS_OF_A_LOAD}"
+    later = f"select case when {replayed} then 0 else count(*) end from {watched.name.quoted} where {event} > ?::timestamp + {_CLOCKS_DIFFER}"
     ((count,),) = bench.rows(later, [naive_utc(now)])
     day = np.array([naive_utc(now).date()], dtype="datetime64[D]")
     value = np.array([float(count)])
@@ -84,7 +87,7 @@ def file_days(bench: Workbench, watched: Watched) -> list[FileDay]:
         "select day, max(case when n.batch is null then greatest(day, met) else day end), max(case when n.batch is null then met end), "
         "sum(rows_read)::bigint, sum(rows_quarantined)::bigint, coalesce(mode(main_rule), ''), "
         "count(*) filter (where status = 'refused'), coalesce(mode(rule) filter (where status = 'refused'), ''), "
-        "count(*) filter (where status = 'copy'), coalesce(sum(future), 0)::bigint, max(span), "
+        "count(*) filter (where status = 'copy'), coalesce(sum(future) filter (where n.batch is null or main is not null), 0)::bigint, max(span), "
         "list_sort(list_distinct(flatten(list(header) filter (where len(header) > 0 and status = 'loaded')))) "
         "from filed left join fills n using (batch) group by 1 order by 1",
         [str(watched.name)],

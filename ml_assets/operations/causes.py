@@ -48,6 +48,13 @@ _TELLING: tuple[tuple[str, Cause], ...] = (
     ("positive", "base_rate"), ("label", "base_rate"), ("rows", "volume"), ("volume", "volume"), ("drift", "drift"),
 )  # fmt: skip
 _BROAD = ("DD", "PF", "DR")
+# What an unusual figure of a table's days speaks for.
+_OF_FIGURES: Mapping[str, Cause] = {
+    "missing": "nulls", "rows": "volume", "last_hour": "volume", "changed_columns": "schema", "days_late": "late_upstream",
+    "hours_late": "late_upstream", "future_rows": "values", "days_in_a_file": "values", "quarantined": "quarantine",
+    "refused_files": "quarantine", "repeated": "duplicates", "repeated_files": "duplicates", "level": "values", "zeros": "values",
+    "negatives": "values", "leading_value": "values", "new_values": "values",
+}  # fmt: skip
 _SCHEMA_RULES = frozenset({"missing_column", "extra_column", "repeated_header", "no_header", "broken_header", "type"})
 
 
@@ -65,12 +72,16 @@ def cause_of_check(
     code: str, name: str, numbers: Mapping[str, Any] | None = None, evidence: Iterable[Mapping[str, Any]] = ()
 ) -> Cause:
     """What a failed check speaks for; its name, numbers and bad rows decide where the code covers several things."""
-    rules = {str(row.get("rule") or "") for row in evidence}
+    told_by = list(evidence)
+    rules = {str(row.get("rule") or "") for row in told_by}
     if code == "IN002":
         return "schema" if rules & _SCHEMA_RULES else "quarantine"
     if code == "DQ001":
         broken = {key.rpartition(".")[2] for key in (numbers or {}) if "." in key}
         return "nulls" if broken == {"not_null"} else "values"
+    if code.startswith("DD") and told_by and str(told_by[0].get("signal")) in _OF_FIGURES:
+        worst = told_by[0]
+        return "schema" if worst.get("note") in _SCHEMA_RULES else _OF_FIGURES[str(worst["signal"])]
     if code.startswith(_BROAD):
         told = next((cause for word, cause in _TELLING if word in name), None)
         if told is not None:
