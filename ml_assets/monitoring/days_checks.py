@@ -16,6 +16,7 @@ _WORDS = {
     "missing": "of {column} missing", "rows": "rows", "last_hour": "last event at", "level": "typical size of {column}", "zeros": "of {column} zero",
     "negatives": "of {column} negative", "leading_value": "of {column} the most frequent value",
     "new_values": "of {column} never seen before", "changed_columns": "columns changed", "days_late": "trading days late",
+    "hours_late": "hours from event to availability",
     "future_rows": "rows dated after their arrival", "days_in_a_file": "days in a file", "quarantined": "of the rows in quarantine",
     "refused_files": "refused files", "repeated_files": "files that repeat another", "repeated": "of the rows repeat another",
 }  # fmt: skip
@@ -55,7 +56,7 @@ def _check(code: str, name: str, words: str, signals: Sequence[str], severity: S
             return [CheckFinding(name, "not_applicable", why)]
         rows = scope.evidence(
             'select day, signal, column_name as "column", value, expected, low, high, since, affected, note '
-            f"from {recent} where unusual order by (value - expected) / nullif(high - low, 0) * sign(value - expected) desc nulls first, day desc, signal, column_name"
+            f"from {recent} where unusual order by abs(value - expected) / nullif(high - low, 0) desc nulls first, day desc, signal, column_name"
         )
         numbers: dict[str, Any] = {"days": days, "judged": judged, "unusual": len(rows)}
         if rows:
