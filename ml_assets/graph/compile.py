@@ -17,8 +17,10 @@ from ml_assets.features.sql_table import SqlTableAsset
 from ml_assets.features.statement import Statement, read_statement
 from ml_assets.graph.examples import example_table, examples_of, refuse_misplaced_scores, scored_examples
 from ml_assets.graph.monitors import monitor_assets, monitor_tables
+from ml_assets.graph.production import operations_asset
 from ml_assets.graph.project import Declaration, Project
 from ml_assets.ingest.raw_table import RawTableAsset
+from ml_assets.monitoring.kpi_facts import own_table
 from ml_assets.monitoring.reference import ReferenceAsset
 from ml_assets.registry.champion import ChampionAsset
 from ml_assets.scoring.example_scores import ExampleScoresAsset
@@ -101,7 +103,7 @@ def tables_of(spec: Described) -> list[TableName]:
     if isinstance(spec, MonitorSpec):
         return monitor_tables(spec)
     if isinstance(spec, OperationsSpec):
-        return []
+        return [own_table(spec)]
     schema = {RawTableSpec: "raw", FeatureSetSpec: "features", ScoredOutputSpec: "scores"}.get(type(spec))
     return [TableName(spec.table_schema if isinstance(spec, SqlTableSpec) else str(schema), spec.name)]
 
@@ -155,12 +157,24 @@ class _Compiler:
         for declaration in self._project.declarations:
             if isinstance(declaration.spec, MonitorSpec):
                 self._take(declaration, monitor_assets(declaration, watched))
+        # Last of all, because it is about everything.
+        self._take_operations()
         order = self._order()
         for asset in self._assets.values():
             asset.personal = self._personal(asset.use_case)
             if isinstance(asset, TrainingSetAsset):
                 asset.meanings = self._meanings(asset)
         return Graph({name: self._assets[name] for name in order}, self._declared, self._project)
+
+    def _take_operations(self) -> None:
+        declarations = [d for d in self._project.declarations if isinstance(d.spec, OperationsSpec)]
+        if len(declarations) > 1:
+            raise DeclarationError(
+                "there are two declarations of operations", place=declarations[1].place, expected="one a project",
+                got=f"also at {declarations[0].place}", remedy="remove one of them",
+            )  # fmt: skip
+        for declaration in declarations:
+            self._take(declaration, [operations_asset(declaration, self._project, self._assets)])
 
     def _take(self, declaration: Declaration, assets: Iterable[TableAsset]) -> None:
         for asset in assets:

@@ -69,8 +69,6 @@ class RetrainingAsset(ComputedTable):
         self.labels = labels
         self.performance = TableName("monitoring", f"{spec.name}__performance")
         self.drift = TableName("monitoring", f"{spec.name}__drift")
-        # Made before this one where the monitor has it; known to the compiled graph.
-        self.watches_drift = False
 
     @property
     def description(self) -> str:
@@ -78,8 +76,7 @@ class RetrainingAsset(ComputedTable):
 
     @property
     def deps(self) -> tuple[TableName, ...]:
-        drift = (self.drift,) if self.watches_drift else ()
-        return (self.scores.champion, *drift, self.performance, *self._outcomes)
+        return (self.scores.champion, self.drift, self.performance, *self._outcomes)
 
     @property
     def _outcomes(self) -> tuple[TableName, ...]:
