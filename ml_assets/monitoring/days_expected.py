@@ -111,12 +111,15 @@ def _middle_and_spread(values: Values, weekdays: NDArray[np.int64]) -> tuple[Val
 
 
 def _follows_weekday(plain: Values, even: Values) -> NDArray[np.bool_]:
-    """Where earlier days would have been foretold much better with the weekday than without; decided anew each week."""
+    """Where the ninth of ten earlier days would have been foretold much better with the weekday; decided anew each week.
+
+    Not the spread decides: it does not see a weekday that alone is different.
+    """
     follows = np.zeros(plain.shape, dtype=np.bool_)
     for start in range(_EVERY, len(plain), _EVERY):
         past = slice(max(0, start - _WEEKDAY_PAST), start)
-        (ordered, known), (even_ordered, _) = _in_order(plain[past]), _in_order(even[past])
-        better = _half_range(even_ordered, known) < _GAIN * _half_range(ordered, known)
+        (ordered, known), (even_ordered, _) = _in_order(np.abs(plain[past])), _in_order(np.abs(even[past]))
+        better = _quantile(even_ordered, known, 0.9) < _GAIN * _quantile(ordered, known, 0.9)
         follows[start : start + _EVERY] = better & (known >= _LEAST_PAST)
     return follows
 

@@ -42,6 +42,10 @@ _OF_CODES: Mapping[str, Cause] = {
     "SC002": "volume", "SC": "model", "EV": "code", "MLA301": "lock", "MLA210": "late_upstream", "MLA211": "late_upstream",
     "MLA302": "stale", "MLA303": "stale", "MLA100": "code", "MLA101": "code", "MLA110": "code", "MLA410": "model", "MLA700": "model",
 }  # fmt: skip
+# What an unusual figure of a table's days speaks for, where its check covers several causes.
+_OF_FIGURES: Mapping[str, Cause] = {
+    "future_rows": "values", "days_in_a_file": "values", "repeated": "duplicates", "repeated_files": "duplicates",
+}  # fmt: skip
 _SCHEMA_RULES = frozenset({"missing_column", "extra_column", "repeated_header", "no_header", "broken_header", "type"})
 
 
@@ -59,6 +63,10 @@ def cause_of_check(
     code: str, numbers: Mapping[str, Any] | None = None, evidence: Iterable[Mapping[str, Any]] = ()
 ) -> Cause:
     """What a failed check speaks for; its numbers and bad rows decide where its code covers several causes."""
+    if code in ("DD005", "DD006"):
+        worst = next(iter(evidence), {})
+        told = _OF_FIGURES.get(str(worst.get("signal")), cause_of_code(code))
+        return "schema" if worst.get("note") in _SCHEMA_RULES else told or "failed_run"
     if code == "IN002":
         return "schema" if any(row.get("rule") in _SCHEMA_RULES for row in evidence) else "quarantine"
     if code == "DQ001" and {name.rpartition(".")[2] for name in (numbers or {}) if "." in name} == {"not_null"}:
