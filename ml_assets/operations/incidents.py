@@ -25,6 +25,7 @@ from ml_assets.operations.surroundings import unbooked, unbooked_file
 from ml_assets.operations.watch import Watch
 from ml_assets.specs.times import span_length
 
+_LONGEST_SYMPTOM = 200
 REOPENS_WITHIN = timedelta(hours=24)
 
 
@@ -239,12 +240,8 @@ def _seen_by(signal: Signal) -> str:
 
 
 def _symptom(signal: Signal) -> str:
-    where = f"{signal.asset} {signal.partition}".strip()
-    return (
-        f"{where}: {signal.name}{f' ({signal.code})' if signal.code else ''}: {signal.summary}"
-        if where
-        else signal.summary
-    )
+    where, said = f"{signal.asset} {signal.partition}".strip(), shortened(signal.summary, _LONGEST_SYMPTOM)
+    return f"{where}: {signal.name}{f' ({signal.code})' if signal.code else ''}: {said}" if where else said
 
 
 def changes_in_words(changes: Sequence[Change]) -> Iterator[str]:

@@ -32,12 +32,10 @@ class Watch:
         return self.graph.assets.get(TableName.parse(name)) if name else None
 
     def monitors_of(self, name: str) -> Iterator[MonitorSpec]:
-        """The monitors that watch a table or scores, each once."""
-        seen = set()
-        for asset in self.graph:
-            spec = asset.spec
-            if isinstance(spec, MonitorSpec) and spec.name not in seen and str(subject_of(asset)) == name:
-                seen.add(spec.name)
+        """The monitors that watch a table or scores."""
+        for declaration in self.graph.project.declarations:
+            spec = declaration.spec
+            if isinstance(spec, MonitorSpec) and str(watched_by(spec)) == name:
                 yield spec
 
     def scores(self) -> list[ScoresAsset | ExampleScoresAsset]:
@@ -47,7 +45,9 @@ class Watch:
 
 def subject_of(asset: TableAsset) -> TableName:
     """The table that an asset's checks are about: a monitor speaks of what it watches, everything else of itself."""
-    spec = asset.spec
-    if isinstance(spec, MonitorSpec):
-        return TableName.parse(str(spec.table)) if spec.table is not None else TableName("scores", str(spec.scores))
-    return asset.name
+    return watched_by(asset.spec) if isinstance(asset.spec, MonitorSpec) else asset.name
+
+
+def watched_by(monitor: MonitorSpec) -> TableName:
+    """The table or the scores that a monitor is declared for."""
+    return TableName.parse(monitor.table) if monitor.table is not None else TableName("scores", str(monitor.scores))
