@@ -112,6 +112,9 @@ def _alike_in_table(above: Signal, below: Signal) -> bool:
     """In one table: the same thing seen twice, faults of the data that came on one day, or a later kind of cause."""
     if rank(above.cause)[0] < rank(below.cause)[0] or above.fingerprint == below.fingerprint:
         return True
-    if below.cause == "late_upstream" and above.cause in _KEEP_DATA_OUT:
+    if (below.cause == "late_upstream" and above.cause in _KEEP_DATA_OUT) or (above.cause, below.cause) == (
+        "base_rate",
+        "performance",
+    ):
         return True
     return _day(above.began_at) == _day(below.began_at)

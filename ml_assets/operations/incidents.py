@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from ml_assets.errors import shortened
 from ml_assets.operations.alerts.outbox import Change, alerts_wait, put_due
 from ml_assets.operations.describing import affected_by, owner_of, route_of, runbook_for, severity_of, title_of
 from ml_assets.operations.freshness import changed_by_the_clock, judge_freshness

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from ml_assets.graph.compile import Graph
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.specs.monitors import MonitorSpec, OperationsSpec
 from ml_assets.specs.profiles import ProfileSpec
+from ml_assets.specs.times import span_length
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.names import TableName
 
@@ -37,6 +39,15 @@ class Watch:
             spec = declaration.spec
             if isinstance(spec, MonitorSpec) and str(watched_by(spec)) == name:
                 yield spec
+
+    def allowed_age(self, asset: TableAsset) -> timedelta:
+        """How long ago a table may have been made while something waits to be made of it."""
+        if asset.max_age is not None:
+            return span_length(asset.max_age)
+        if asset.snapshots is not None:
+            start = asset.snapshots.floor(self.context.now)
+            return start - asset.snapshots.step(start, -1) + timedelta(days=1)
+        return span_length(self.profile.fresh_for)
 
     def scores(self) -> list[ScoresAsset | ExampleScoresAsset]:
         """Every scored output: what products depend on."""
