@@ -8,7 +8,6 @@ import pytest
 
 from ml_assets_tests.cli.invoke import invoke, json_of
 from ml_assets_tests.operations.watched import (
-    OPERATIONS,
     incidents,
     kinds,
     land_good,
@@ -23,7 +22,6 @@ from ml_assets_tests.tiny import TinyProject
 @pytest.fixture
 def project(tiny_copy: TinyProject) -> TinyProject:
     """With one incident: the newest file's column is called otherwise."""
-    tiny_copy.declare("operations", OPERATIONS)
     land_renamed(tiny_copy)
     invoke(tiny_copy, "run", "raw.orders")
     return tiny_copy

@@ -21,7 +21,6 @@ from ml_assets_tests.tiny import STATEMENTS, TinyProject, weekly_orders
 
 @pytest.fixture
 def project(tiny_copy: TinyProject) -> TinyProject:
-    tiny_copy.declare("operations", OPERATIONS)
     return tiny_copy
 
 
@@ -201,12 +200,12 @@ class TestMachine:
 
     def test_disk_with_too_little_space_is_an_incident(self, project: TinyProject) -> None:
         project.declare("operations", OPERATIONS + "  free_disk: 1.0\n")
-        invoke(project, "run")
+        invoke(project, "run", "raw.orders")
         one = only(project)
         assert (one["cause"], one["asset"], one["owner"]) == ("disk", "", "duty@shop.example")
         assert one["runbook"] == "docs/runbooks/lock-or-full-disk.md"
         before = books(project)
-        invoke(project, "run")
+        invoke(project, "run", "raw.orders")
         assert books(project) == before
 
 

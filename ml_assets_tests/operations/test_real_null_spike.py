@@ -33,13 +33,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     land(found, after="", until="2011-08-30")
     result = ml_assets(found, "run", *WATCHED, now="2011-08-31")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "incident 1 opened [minor] raw.invoices.customer_id: values are missing: 2011-08-30: 87.4% of customer_id" in result.stdout
+    assert (
+        "incident 1 opened [minor] raw.invoices.customer_id: values are missing: 2011-08-30: 87.4% of customer_id"
+        in result.stdout
+    )
     return found
 
 
 def test_null_spike_is_the_only_incident_and_has_its_figures(home: Path) -> None:
     [one] = summary_of(ml_assets(home, "incidents", "--json", now="2011-08-31"))["incidents"]
-    assert (one["cause"], one["asset"], one["column"], one["status"]) == ("nulls", "raw.invoices", "customer_id", "open")
+    assert (one["cause"], one["asset"], one["column"], one["status"]) == (
+        "nulls",
+        "raw.invoices",
+        "customer_id",
+        "open",
+    )
     assert one["began_at"].startswith("2011-08-30")
     assert one["opened_at"].startswith("2011-08-31")
     assert one["affected"]["scores"] == ["scores.repeat_purchase"]
