@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import dagster as dg
 
 from ml_assets.resources import MlAssetsResource
@@ -17,12 +19,12 @@ def remember(key: dg.AssetKey, asset: TableAsset, resource: MlAssetsResource) ->
     _ASSETS[key] = (asset, resource)
 
 
-def remembered() -> tuple[dict[TableName, TableAsset], MlAssetsResource] | None:
-    """Every asset of this code location by its table, and the project's resource; None where there is none."""
-    if not _ASSETS:
-        return None
-    resource = next(iter(_ASSETS.values()))[1]
-    return {asset.name: asset for asset, _ in _ASSETS.values()}, resource
+def remembered(
+    keys: Collection[dg.AssetKey] | None = None,
+) -> tuple[dict[TableName, TableAsset], MlAssetsResource] | None:
+    """Every asset of this code location (or of these keys) by its table, and the project's resource; None where there is none."""
+    found = [pair for key, pair in _ASSETS.items() if keys is None or key in keys]
+    return ({asset.name: asset for asset, _ in found}, found[0][1]) if found else None
 
 
 class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
