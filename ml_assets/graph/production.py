@@ -51,7 +51,7 @@ def declared(assets: Mapping[TableName, TableAsset], project: Project) -> Declar
     books = [runbook for spec in specs if isinstance(spec, OperationsSpec) for runbook in spec.runbooks.values()]
     return Declared(
         production_of(assets, project), tuple(sorted((spec.name, spec.task) for spec in specs if isinstance(spec, ModelSpec))),
-        stated_documentation(specs), tuple(one for one in dict.fromkeys(books) if is_lost(project, one)),
+        stated_documentation(specs), tuple(one for one in dict.fromkeys(books) if is_lost(project, one)), project.root,
     )  # fmt: skip
 
 

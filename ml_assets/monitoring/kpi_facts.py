@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ml_assets.monitoring.kpi_gains import gain_pairs
 from ml_assets.monitoring.kpis import NOTHING_ASKED, IncidentRow, KpiFacts, Promotion, Stated, StepRow, Window
@@ -23,12 +24,13 @@ _HOUR_SECONDS = 3600
 @dataclass(frozen=True)
 class Declared:
     """What the graph knows of itself, as plain data. `models`: every declared one with its task; `documented`: what of their
-    documentation people have stated; `lost_runbooks`: declared for codes of checks, and no files."""
+    documentation people have stated; `lost_runbooks`: declared for codes of checks, and no files. `root`: of the project."""
 
     production: tuple[ProductionAsset, ...] = ()
     models: tuple[tuple[str, str], ...] = ()
     documented: Stated = NOTHING_ASKED
     lost_runbooks: tuple[str, ...] = ()
+    root: Path = Path()
 
 
 def window_of(spec: OperationsSpec, now: datetime) -> Window:

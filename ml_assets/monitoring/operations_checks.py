@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_assets.monitoring.kpi_facts import Declared, readiness
 from ml_assets.monitoring.production import ProductionAsset
+from ml_assets.monitoring.rules_on_file import COMMAND, FILE, FOLDER, rules_on_file, without_rules
 from ml_assets.specs.monitors import OperationsSpec
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.results import MAX_EVIDENCE_ROWS, CheckFinding
@@ -16,7 +17,7 @@ _NOTHING = "nothing is in production: no scored output is declared"
 
 def operations_checks(spec: OperationsSpec, declared: Declared) -> tuple[Check, ...]:
     """All checks of `monitoring.<operations>`."""
-    return (_watched(declared), _owned(spec, declared), _ready(declared))
+    return (_watched(declared), _owned(spec, declared), _ready(declared), _alerted(declared))
 
 
 def _watched(declared: Declared) -> Check:
@@ -104,6 +105,24 @@ def _ready(declared: Declared) -> Check:
     return Check(
         name, "OP003", "The champion before may serve and answers as it did when it was judged.", judged, "warn"
     )
+
+
+def _alerted(declared: Declared) -> Check:
+    name = "production_has_alert_rules"
+
+    def judged(_scope: CheckScope) -> list[CheckFinding]:
+        on_file = rules_on_file(declared.root)
+        if on_file is None:
+            return [CheckFinding(name, "not_applicable", f"no alert rules stand in {FOLDER / FILE}: {COMMAND}")]
+        missing = without_rules(declared.production, on_file)
+        bare = [one for one in declared.production if str(one.name) in missing]
+        evidence = [
+            {"asset": asset, "why": f"no rule tells of {', '.join(kinds)}", "remedy": COMMAND}
+            for asset, kinds in missing.items()
+        ]
+        return [_of_share(name, declared.production, bare, "have alert rules", evidence)]
+
+    return Check(name, "OP004", "Alert rules on file cover everything in production.", judged)
 
 
 def _of_share(
