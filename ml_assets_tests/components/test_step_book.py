@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,8 @@ import pytest
 from ml_assets.components.instance import project_instance
 from ml_assets.components.telling import tell
 from ml_assets.errors import MlAssetsError, NotMaterializedError, WarehouseError, WarehouseLockedError
+from ml_assets.monitoring.kpi_facts import steps_in
+from ml_assets.monitoring.kpis import Window
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets_tests.components.test_runs import land_a_repeated_key
 from ml_assets_tests.components.world import World, opened
@@ -128,6 +131,28 @@ def test_instance_that_ran_a_step_is_not_told_of_it_whoever_heard_of_it_since(sh
     events = shared.instance.get_records_for_run(result.run_id).records
     kinds = [event.event_log_entry.dagster_event_type for event in events]
     assert kinds.count(dg.DagsterEventType.ASSET_MATERIALIZATION) == 1
+
+
+def test_indicators_count_runs_of_the_command_line_and_of_dagster(
+    shared: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = shared.run("staging.sales").run_id
+
+    def broken(_asset: TableAsset, *_arguments: Any) -> Any:
+        raise NotMaterializedError("nothing there")
+
+    monkeypatch.setattr(type(sales(shared)), "materialize", broken)
+    bad = shared.run("staging.sales").run_id
+    with shared.project.context().warehouse.reading() as bench:
+        now = shared.project.context().now
+        steps = steps_in(bench, Window(now - timedelta(days=1), now + timedelta(days=1)))
+        [(first,)] = bench.rows("select distinct run_id from wh.ops.steps where command = 'run'")
+    found = {(step.run, step.asset): step for step in steps if step.run in (first, good, bad)}
+    # Made and judged are one step.
+    assert [one.failed for key, one in found.items() if key[0] in (good, bad)].count(True) == 1
+    assert found[bad, "staging.sales"].failed
+    assert len([key for key in found if key[0] == first]) >= 10
+    assert (found[good, "staging.sales"].cpu or 0) > 0
 
 
 def test_blocked_consumers_are_named_in_the_judged_step(world: World) -> None:
