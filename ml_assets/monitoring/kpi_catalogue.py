@@ -28,7 +28,7 @@ class KpiDefinition:
     absent: str
 
 
-NOW = "as it is now; the window plays no part"
+NOW = "what is so now; the window plays no part"
 CATALOGUE: tuple[KpiDefinition, ...] = (
     KpiDefinition(
         "step_success_rate", "Steps that succeed", "share", "higher",
@@ -68,12 +68,12 @@ CATALOGUE: tuple[KpiDefinition, ...] = (
     KpiDefinition(
         "incidents_open", "Open incidents", "count", "lower",
         "Incidents that were opened before the window's end and had not been closed by then.",
-        "at the end of the window", "never; without incidents it is 0",
+        "what is so at the end of the window", "never; without incidents it is 0",
     ),
     KpiDefinition(
         "oldest_open_incident", "Oldest open incident", "hours", "lower",
         "Age of the open incident that was opened first.",
-        "at the end of the window", "no incident is open",
+        "what is so at the end of the window", "no incident is open",
     ),
     KpiDefinition(
         "scoring_p95", "Scoring, 95th percentile", "seconds", "lower",
