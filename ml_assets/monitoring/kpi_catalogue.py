@@ -34,7 +34,7 @@ CATALOGUE: tuple[KpiDefinition, ...] = (
         "step_success_rate", "Steps that succeed", "share", "higher",
         "A step is one asset in one run, of the command line or of Dagster; whatever was tried again within it counts once. It "
         "fails when it raised at its last try, when one of its checks could not be judged, or when a blocking check keeps "
-        "consumers out. Runs of `ml-assets check` make nothing and do not count, nor does the step that makes these indicators. "
+        "consumers out; what was skipped because of it was no step. Runs of `ml-assets check` make nothing and do not count, nor does the step that makes these indicators. "
         "A process that was killed leaves no step.",
         "steps by the clock of their run", "no step ran",
     ),

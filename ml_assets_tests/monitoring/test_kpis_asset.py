@@ -208,6 +208,7 @@ class TestChecks:
         assert found.summary == "1 of 3 assets in production are watched; not models.again__champion, scores.again"
         assert found.numbers["coverage"] == pytest.approx(1 / 3)
         [_, scores] = found.evidence
+        assert scores["into"] == "defs/shop/monitoring/again/defs.yaml"
         assert (
             scores["yaml"]
             == "type: ml_assets.Monitor\nattributes:\n  name: again\n  owners: [team:shop]\n  scores: again\n"
