@@ -149,6 +149,12 @@ class TestDue:
             move(bench, "again", "champion", 2, at=NOON, by="ann", reason="better")
         assert operated.due() == {"": "changed: moves of versions"}
 
+    def test_other_declarations_are_due_and_not_their_lines(self, operated: Operated) -> None:
+        operated.project.edit("scores", "type: ml_assets", "# moved down\ntype: ml_assets")
+        assert operated.due() == {}
+        operated.project.edit("scores", "  owners: [team:shop]\n", "")
+        assert operated.due() == {"": "changed: declarations"}
+
     def test_other_price_is_due(self, operated: Operated) -> None:
         operated.project.edit("operations", "  on_duty:", "  cost: {cpu_hour: 0.1}\n  on_duty:")
         assert operated.due() == {"": "its logic changed"}
