@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ml_assets import __version__
-from ml_assets.cli import backup, drilling, incidents, registry, telemetry
+from ml_assets.cli import backup, drilling, incidents, kpis, registry, telemetry
 from ml_assets.cli.telemetry import LOGS_TO_STDERR
 from ml_assets.errors import MlAssetsError
 
@@ -318,6 +318,7 @@ def replay(project: Path | None, reference: str, as_json: bool) -> None:
 
 
 registry.add_to(main)
+kpis.add_to(main)
 incidents.add_to(main)
 telemetry.add_to(main)
 backup.add_to(main)
