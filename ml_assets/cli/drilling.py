@@ -141,9 +141,10 @@ def _sensor(opened: OpenProject) -> Any:
 
 def line_of(report: FaultReport) -> str:
     """One fault in one line."""
+    from ml_assets.errors import shortened
     from ml_assets.operations.drills.report import caught_in_words, delay_in_words
 
-    said = report.why or caught_in_words(report)
+    said = shortened(report.why, 200) or caught_in_words(report)
     after = f" after {delay_in_words(report.delay)}" if report.caught_by and report.delay else ""
     told = f" -> {', '.join(report.told)}" if report.told else ""
     return f"{report.fault.name:<20} {report.status.replace('_', ' '):<15} {said}{after}{told} ({report.seconds:.1f} s)"
@@ -211,7 +212,7 @@ def _demonstration(folder: Path) -> OpenProject:
     from ml_assets.simulate import ShopSpec, write_shop
     from ml_assets.warehouse.home import Home
 
-    opened = replace(open_project(copied_example(folder / "project")), home=Home(folder / "state"))
+    opened = replace(open_project(copied_example(folder / "project", tell=False)), home=Home(folder / "state"))
     spec = ShopSpec.of_rows(_DEMO_ROWS)
     write_shop(spec, opened.home.landing(USE_CASE))
     clock = datetime.combine(spec.last_day + timedelta(days=1), datetime.min.time(), UTC)
