@@ -30,7 +30,7 @@ _markdown = click.option(
 )  # fmt: skip
 
 
-@drill.command(name="faults")
+@click.command(name="faults")
 @click.option("--only", metavar="NAME,…", help="Only these faults.")
 @click.option("--list", "listing", is_flag=True, help="List the faults and what has to notice them; holds none.")
 @_demo
@@ -46,7 +46,7 @@ def faults_command(project: Path | None, /, **options: Any) -> None:
     sys.exit(run_faults(project, Wanted(**options)))
 
 
-@drill.command(name="all")
+@click.command(name="all")
 @_demo
 @_markdown
 @_as_json
@@ -275,6 +275,7 @@ def _saved_and_restored(opened: OpenProject) -> dict[str, Any]:
     }
 
 
-def add_to(main: click.Group) -> None:
-    """The commands hang below `drill`, which the registry adds; importing this module is enough."""
-    assert drill.name in main.commands
+def add_to(_main: click.Group) -> None:
+    """Hang these commands below `drill`, which the registry hangs below `main`."""
+    drill.add_command(faults_command)
+    drill.add_command(all_command)
