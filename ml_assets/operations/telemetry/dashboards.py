@@ -144,6 +144,7 @@ def _of_scores(scored: list[ScoresAsset]) -> Iterator[Panel]:
 
 
 def _operations() -> Iterator[Panel]:
+    yield Panel("Indicators", "table", (Query(_s("indicator")),), width=24)
     yield Panel("Runs a day", "timeseries", (Query(f"increase({_s('runs')}[1d])", "{{command}} {{status}}"),))
     yield Panel("Steps a day", "timeseries", (Query(f"sum by (status) (increase({_s('steps')}[1d]))", "{{status}}"),))
     yield Panel("Last step took", "timeseries", (Query(_s("step_last_duration_seconds"), "{{asset}}"),), unit="s")

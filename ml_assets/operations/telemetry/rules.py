@@ -31,7 +31,6 @@ _OF_MONITORS = {
     "RT": ("retrain_due", "MlAssetsRetrainDue"),
     "OP": ("operations", "MlAssetsOperationsTarget"),
 }
-_OTHER = ("monitor", "MlAssetsMonitorFailed")
 
 
 def alert_rules(graph: Graph, runbooks_at: str = "") -> list[AlertRule]:
@@ -56,10 +55,9 @@ class _Rules:
         yield self._overdue(asset)
         if any(check.code == CODE for check in asset.checks):
             yield self._stale_data(asset)
+        yield from self._failed_checks(asset)
         if isinstance(watching, MonitorSpec | OperationsSpec):
             yield from self._failed_monitor(asset, watching)
-        else:
-            yield from self._failed_checks(asset)
         produced = self._production.get(asset.name)
         if produced is not None and produced.role == "champion":
             yield self._champion_age(asset, produced)
@@ -122,7 +120,11 @@ class _Rules:
 
     def _failed_checks(self, asset: TableAsset) -> Iterator[AlertRule]:
         """One rule for the ERROR checks of each runbook; freshness has its own, which does not wait for a run."""
-        checks = [check for check in asset.checks if check.severity == "error" and check.code != CODE]
+        checks = [
+            check
+            for check in asset.checks
+            if check.severity == "error" and _kind_of(check.code) is None and check.code != CODE
+        ]
         for runbook, codes in self._by_runbook(checks, None):
             failed = _of("check_failed", asset, f'code=~"{"|".join(codes)}",severity="error"')
             yield self._asset_rule(
@@ -135,9 +137,11 @@ class _Rules:
         """Checks of a monitor are told of whatever their severity: to be told is what a monitor is declared for."""
         monitor = spec if isinstance(spec, MonitorSpec) else None
         watched = str(subject_of(asset))
-        for runbook, codes in self._by_runbook(asset.checks, monitor):
-            for letters, same in groupby(codes, key=lambda code: code.rstrip("0123456789")):
-                kind, alert = _OF_MONITORS.get(letters, _OTHER)
+        checks = [check for check in asset.checks if _kind_of(check.code) is not None]
+        for runbook, codes in self._by_runbook(checks, monitor):
+            for found, same in groupby(codes, key=_kind_of):
+                assert found is not None
+                kind, alert = found
                 yield self._asset_rule(
                     asset, kind, alert, f'{_of("check_failed", asset, f"code=~{_alternatives(list(same))}")} == 1',
                     "major" if monitor and monitor.severity == "error" else "minor",
@@ -179,8 +183,8 @@ class _Rules:
     ) -> AlertRule:  # fmt: skip
         return AlertRule(
             kind=kind, alert=alert, expr=expr, severity=severity, owner=self._owner(asset.spec.owners), summary=summary,
-            description=description.strip(), runbook=self._at(runbook), asset=watched or str(asset.name), model=model_of(asset),
-            wait=wait,
+            description=description.strip(), runbook=self._at(runbook), group=str(asset.name), asset=watched or str(asset.name),
+            model=model_of(asset), wait=wait,
         )  # fmt: skip
 
     def _project_rule(
@@ -206,6 +210,11 @@ def _series(name: str) -> str:
 def _of(name: str, asset: TableAsset, more: str = "") -> str:
     """The series of a metric that are about one asset."""
     return f'{_series(name)}{{asset="{asset.name}"{f",{more}" if more else ""}}}'
+
+
+def _kind_of(code: str) -> tuple[str, str] | None:
+    """The kind of trouble and the alert of a monitor's code; None for codes that tables of all kinds have."""
+    return _OF_MONITORS.get(code.rstrip("0123456789"))
 
 
 def _alternatives(codes: list[str]) -> str:
