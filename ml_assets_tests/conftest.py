@@ -4,16 +4,45 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from _pytest.nodeid import NodeId
 
 from ml_assets.warehouse.home import Home
 from ml_assets_tests.e2e.state import ml_assets
 from ml_assets_tests.postgres_server import PostgresServer, running_server
 from ml_assets_tests.shop import SmallShop
 from ml_assets_tests.tiny import TinyProject
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Tests with a declared group go first: they are the long ones, and no worker shall wait for one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    yield
+    # pytest-xdist 3.8 names groups in an attribute that pytest 9.2 does not read (pytest-dev/pytest-xdist#1386).
+    for item in items:
+        if named := getattr(item, "_nodeid", None):
+            item._id = NodeId.parse(named)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """All tests of a declared group, and those of a file without one, go to one worker: what they share is made once."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class GroupOrFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            group = super()._split_scope(nodeid)
+            return nodeid.partition("::")[0] if group == nodeid else group
+
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    return GroupOrFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

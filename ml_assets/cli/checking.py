@@ -19,7 +19,7 @@ from ml_assets.graph.junit import junit_xml
 from ml_assets.graph.markdown import markdown_summary
 from ml_assets.graph.plan import select
 from ml_assets.graph.summary import summarize
-from ml_assets.graph.verdict import PartitionChoice, Verdict, not_carried_out, verdict_on
+from ml_assets.graph.verdict import UNJUDGED, PartitionChoice, Verdict, not_carried_out, verdict_on
 from ml_assets.operations.telemetry.judged import tell_verdict
 from ml_assets.operations.telemetry.listening import listening
 from ml_assets.warehouse.asset import RunContext
@@ -101,8 +101,13 @@ def _keep_for_dagster(context: RunContext, verdict: Verdict, run_id: str) -> Non
     with context.warehouse.committing() as bench:
         for number, (asset, findings) in enumerate(verdict.findings.items()):
             keys = tuple(sorted({finding.partition for finding in findings}))
+            raised = [one for one in verdict.of("error") if one.asset == str(asset) and one.check != UNJUDGED]
+            said = "\n".join(
+                f"{one.place}: {one.check} of {asset} could not be judged: {one.summary}" for one in raised
+            )
             record_step(
-                bench, StepRecord(run_id, number, "check", asset, keys, "judged", now, now, clock_time=context.now)
+                bench,
+                StepRecord(run_id, number, "check", asset, keys, "judged", now, now, said, clock_time=context.now),
             )
 
 

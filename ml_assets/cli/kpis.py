@@ -93,7 +93,7 @@ def _print(report: KpiReport, *, explain: bool) -> None:
     for line in report.lines:
         told = line.definition
         console.print(f"\n[bold]{told.title}[/] ({told.name}): {escape(told.definition)}", highlight=False)
-        console.print(f"[dim]Counts {escape(told.over)}. No value where {escape(told.absent)}.[/]", highlight=False)
+        console.print(f"[dim]Counts {escape(told.over)}. No value: {escape(told.absent)}.[/]", highlight=False)
 
 
 def _trend(line: KpiLine) -> str:

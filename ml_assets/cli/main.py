@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ml_assets import __version__
-from ml_assets.cli import backup, incidents, kpis, registry, telemetry
+from ml_assets.cli import backup, drilling, incidents, kpis, registry, telemetry
 from ml_assets.cli.telemetry import LOGS_TO_STDERR
 from ml_assets.errors import MlAssetsError
 
@@ -322,3 +322,4 @@ kpis.add_to(main)
 incidents.add_to(main)
 telemetry.add_to(main)
 backup.add_to(main)
+drilling.add_to(main)

@@ -21,6 +21,7 @@ from ml_assets.graph.production import operations_asset
 from ml_assets.graph.project import Declaration, Project
 from ml_assets.ingest.raw_table import RawTableAsset
 from ml_assets.monitoring.kpi_facts import own_table
+from ml_assets.monitoring.reference import ReferenceAsset
 from ml_assets.registry.champion import ChampionAsset
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
@@ -96,7 +97,7 @@ def tables_of(spec: Described) -> list[TableName]:
     """The tables that a declaration yields, by its name alone."""
     if isinstance(spec, ModelSpec):
         made = [TableName(schema, spec.name) for schema in ("training", "models", "evaluation")]
-        made.append(TableName("models", f"{spec.name}__champion"))
+        made += [TableName("models", f"{spec.name}__{suffix}") for suffix in ("champion", "reference")]
         labels = [TableName("labels", spec.name), TableName("labels", f"{spec.name}__population")]
         return made if spec.source is not None else [*labels, *made]
     if isinstance(spec, MonitorSpec):
@@ -236,6 +237,7 @@ class _Compiler:
                 ModelAsset(spec, {str(table.name): table.features(spec)}, place, use_case),
                 EvaluationAsset(spec, place, use_case),
                 ChampionAsset(spec, place, use_case),
+                ReferenceAsset(spec, {str(table.name): table.features(spec)}, place, use_case),
             ]
         sets = self._sets(spec, declaration)
         for name, feature_set in sets.items():
@@ -255,6 +257,7 @@ class _Compiler:
             ModelAsset(spec, sets, place, use_case),
             EvaluationAsset(spec, place, use_case),
             ChampionAsset(self._promoted(spec), place, use_case),
+            ReferenceAsset(spec, sets, place, use_case),
         ]
 
     def _promoted(self, spec: ModelSpec) -> ModelSpec:

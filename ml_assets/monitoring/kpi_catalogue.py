@@ -68,7 +68,7 @@ CATALOGUE: tuple[KpiDefinition, ...] = (
     KpiDefinition(
         "incidents_open", "Open incidents", "count", "lower",
         "Incidents that were opened before the window's end and had not been closed by then.",
-        "at the end of the window", "never: without incidents it is 0",
+        "at the end of the window", "never; without incidents it is 0",
     ),
     KpiDefinition(
         "oldest_open_incident", "Oldest open incident", "hours", "lower",

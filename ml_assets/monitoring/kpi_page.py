@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
 FILE = "kpis.html"
-_BETTER = {"higher": "higher is better", "lower": "lower is better", None: "neither is better"}
+_BETTER = {"higher": "Higher is better", "lower": "Lower is better", None: "Neither is better"}
 _MOST_DATES = 6
 
 
@@ -76,11 +77,11 @@ def _card(definition: KpiDefinition, rows: Sequence[StoredKpi]) -> str:
     ]
     said = "; ".join(text for text in beside if text)
     shown = "not known" if now.value is None else value_in_words(now.value, now.unit)
-    facts = f"{_BETTER[definition.better]}. Counts {definition.over}. No value where {definition.absent}."
+    facts = f"{_BETTER[definition.better]}. Counts {definition.over}. No value: {definition.absent}."
     return (
         f'<div class="card"><h3>{escaped(definition.title)}</h3><p class="lead">{escaped(shown)}</p>'
         f"<p>{escaped(said)}</p>{_history(definition, rows)}"
-        f'<p class="soft">{escaped(definition.definition)}</p><p class="soft">{escaped(facts)}</p></div>'
+        f'<p class="soft">{_marked(definition.definition)}</p><p class="soft">{escaped(facts)}</p></div>'
     )
 
 
@@ -90,17 +91,31 @@ def _history(definition: KpiDefinition, rows: Sequence[StoredKpi]) -> str:
     known = [(row.day, row.value) for row in rows if row.value is not None and row.unit == unit]
     if len(known) < 2:
         return ""
-    chart = Chart(f"{definition.title} by day", height=170, margins=(66, 12, 10, 42))
-    values = [value for _, value in known]
-    spread = max(max(values) - min(values), abs(max(values)) * 0.02, 1e-9)
+    chart = Chart(f"{definition.title} by day", height=170, margins=(66, 30, 10, 42))
     places = [float(day.toordinal()) for day, _ in known]
-    x, y = chart.scales((places[0], places[-1]), (min(values) - spread * 0.1, max(values) + spread * 0.1))
-    chart.y_axis(y, x, "", lambda value: value_in_words(value, unit), 4)
-    every = max(1, -(-len(known) // _MOST_DATES))
-    chart.x_axis(
-        x, f"to {known[-1][0]:%Y-%m-%d}", [(places[i], f"{known[i][0]:%d %b}") for i in range(0, len(known), every)]
+    x, y = chart.scales((places[0], places[-1]), _range([value for _, value in known], unit))
+    in_percent = unit == "share"
+    chart.y_axis(
+        y, x, "" if in_percent else unit, lambda value: f"{value * 100:.4g} %" if in_percent else f"{value:.4g}", 4
     )
+    every = max(1, -(-len(known) // _MOST_DATES))
+    dates = [(places[i], f"{known[i][0]:%d %b}") for i in range(0, len(known), every)]
+    chart.x_axis(x, f"day, to {known[-1][0]:%Y-%m-%d}", dates)
     chart.path([(x(place), y(value)) for place, (_, value) in zip(places, known, strict=True)], "line candidate")
     for place, (day, value) in zip(places, known, strict=True):
         chart.dot((x(place), y(value)), "dot candidate", 2.6, f"{day:%Y-%m-%d}: {value_in_words(value, unit)}")
     return chart.svg()
+
+
+def _range(values: Sequence[float], unit: str) -> tuple[float, float]:
+    """What the axis shows: shares up to all, correlations as a whole, everything else from 0."""
+    if unit == "correlation":
+        return -1.0, 1.0
+    if unit == "share":
+        return max(min(*values, 0.98) - 0.02, 0.0), 1.0
+    return 0.0, max(*values, 0.0) * 1.05 or 1.0
+
+
+def _marked(text: str) -> str:
+    """Text with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(text))

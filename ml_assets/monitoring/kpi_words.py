@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 _DAY_HOURS = 48
 
 
@@ -14,12 +16,19 @@ def value_in_words(value: float | None, unit: str) -> str:
     if unit == "hours":
         return f"{value / 24:.1f} days" if value >= _DAY_HOURS else f"{value:.1f} h"
     if unit == "seconds":
-        return f"{value:.3g} s" if value < 1000 else f"{value:,.0f} s"
+        return f"{_plainly(value)} s"
     if unit == "count":
         return f"{value:.4g}"
     if unit == "correlation":
         return f"{value:+.2f}"
-    return f"{value:.3g} {unit}"
+    return f"{_plainly(value)} {unit}"
+
+
+def _plainly(value: float) -> str:
+    """Three significant digits, written out."""
+    decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
+    text = f"{value:,.{max(decimals, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def interval_in_words(low: float | None, high: float | None, unit: str) -> str:

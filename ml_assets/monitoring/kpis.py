@@ -18,6 +18,7 @@ _Z95 = 1.959963984540054
 _MONTH_DAYS = 30
 # Windows end a microsecond after now, so that now is in them.
 _DIGITS = 6
+_MOST_MISSING = 3
 CPU_SECONDS = "CPU-seconds"
 
 
@@ -180,7 +181,7 @@ def _incident_times(incidents: Sequence[IncidentRow], window: Window) -> tuple[K
         for one in incidents
         if one.opened_at < window.until and not (one.closed_at and one.closed_at < window.until)
     ]
-    waits = f"{len(still)} more still open" if still else ""
+    waits = f"{len(still)} still open" if still else ""
     return (
         _median_hours("time_to_detect", [(one.began_at, one.opened_at) for one in opened], "no incident was opened in the window"),
         _median_hours("time_to_acknowledge", [(one.waiting_since, one.acknowledged_at) for one in taken], "no incident was acknowledged in the window"),
@@ -305,7 +306,9 @@ def _share(name: str, part: float, whole: float, absent: str, told: str = "") ->
 
 
 def _stated(name: str, stated: Stated, absent: str) -> Kpi:
-    shown = ", ".join(stated.missing[:5]) + (f" and {len(stated.missing) - 5} more" if len(stated.missing) > 5 else "")
+    shown = ", ".join(stated.missing[:_MOST_MISSING]) + (
+        f" and {len(stated.missing) - _MOST_MISSING} more" if len(stated.missing) > _MOST_MISSING else ""
+    )
     return _share(name, stated.found, stated.asked, absent, f"missing: {shown}" if stated.missing else "")
 
 

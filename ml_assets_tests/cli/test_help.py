@@ -36,6 +36,8 @@ COMMANDS = (
     "telemetry",
     "kpi",
     "incidents",
+    "doctor",
+    "alerts",
     "backup",
     "restore",
     *REGISTRY,

@@ -44,7 +44,8 @@ def python(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
         **kept,
         "PYTHONPATH": str(root),
         "DO_NOT_TRACK": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        # Compiled once for all processes, wherever this test run may write.
+        "PYTHONDONTWRITEBYTECODE": "",
         "COLUMNS": "250",
     }
     return subprocess.run(

@@ -71,7 +71,7 @@ class TestIncidents:
         found = of_incidents(incident(START, closed=MARCH.until))
         assert found["incidents_open"].value == 1
         assert found["time_to_recover"].value is None
-        assert found["time_to_recover"].reason == "no incident was closed in the window; 1 more still open"
+        assert found["time_to_recover"].reason == "no incident was closed in the window; 1 still open"
 
     def test_incident_that_opens_after_the_window_is_in_none_of_it(self) -> None:
         found = of_incidents(incident(MARCH.until, began=START))
@@ -182,7 +182,7 @@ class TestGain:
     [
         (None, "share", "-"), (0.9875, "share", "98.8 %"), (1.0, "share", "100 %"), (0.25, "hours", "0.2 h"), (47.9, "hours", "47.9 h"),
         (72.0, "hours", "3.0 days"), (0.01234, "seconds", "0.0123 s"), (1234.0, "seconds", "1,234 s"), (2.0, "count", "2"),
-        (0.5, "correlation", "+0.50"), (0.00031, "EUR", "0.00031 EUR"), (12.3456, "CPU-seconds", "12.3 CPU-seconds"),
+        (0.5, "correlation", "+0.50"), (0.00031, "EUR", "0.00031 EUR"), (3.07e-7, "EUR", "0.000000307 EUR"), (0.0, "EUR", "0 EUR"), (12.3456, "CPU-seconds", "12.3 CPU-seconds"),
     ],
 )  # fmt: skip
 def test_value_is_told_in_its_unit(value: float | None, unit: str, words: str) -> None:

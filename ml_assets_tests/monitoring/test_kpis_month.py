@@ -249,7 +249,7 @@ def test_month_gives_every_indicator_of_the_catalogue_as_reckoned_by_hand(month:
     ("name", "said"),
     [
         ("time_to_detect", "1 began after the clock"),
-        ("time_to_recover", "2 more still open"),
+        ("time_to_recover", "2 still open"),
         ("monitoring_coverage", "missing: raw.orders"),
         ("rollback_readiness", "missing: again (there is no again@1)"),
         ("cost_per_1000_predictions", "1 steps without a CPU time are left out"),
