@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from ml_assets.graph.compile import Graph
@@ -55,9 +55,11 @@ class _Rules:
         yield self._overdue(asset)
         if any(check.code == CODE for check in asset.checks):
             yield self._stale_data(asset)
-        yield from self._failed_checks(asset)
+        monitors = isinstance(watching, MonitorSpec | OperationsSpec)
+        told = [check for check in asset.checks if monitors and _kind_of(check.code) is not None]
+        yield from self._failed_checks(asset, [check for check in asset.checks if check not in told])
         if isinstance(watching, MonitorSpec | OperationsSpec):
-            yield from self._failed_monitor(asset, watching)
+            yield from self._failed_monitor(asset, watching, told)
         produced = self._production.get(asset.name)
         if produced is not None and produced.role == "champion":
             yield self._champion_age(asset, produced)
@@ -118,14 +120,10 @@ class _Rules:
             runbook_of(CODE, self._operations, None),
         )  # fmt: skip
 
-    def _failed_checks(self, asset: TableAsset) -> Iterator[AlertRule]:
+    def _failed_checks(self, asset: TableAsset, checks: Sequence[Check]) -> Iterator[AlertRule]:
         """One rule for the ERROR checks of each runbook; freshness has its own, which does not wait for a run."""
-        checks = [
-            check
-            for check in asset.checks
-            if check.severity == "error" and _kind_of(check.code) is None and check.code != CODE
-        ]
-        for runbook, codes in self._by_runbook(checks, None):
+        errors = [check for check in checks if check.severity == "error" and check.code != CODE]
+        for runbook, codes in self._by_runbook(errors, None):
             failed = _of("check_failed", asset, f'code=~"{"|".join(codes)}",severity="error"')
             yield self._asset_rule(
                 asset, "failed_check", "MlAssetsCheckFailed", f"{failed} == 1", self._weight(asset),
@@ -133,11 +131,12 @@ class _Rules:
                 runbook,
             )  # fmt: skip
 
-    def _failed_monitor(self, asset: TableAsset, spec: MonitorSpec | OperationsSpec) -> Iterator[AlertRule]:
+    def _failed_monitor(
+        self, asset: TableAsset, spec: MonitorSpec | OperationsSpec, checks: Sequence[Check]
+    ) -> Iterator[AlertRule]:
         """Checks of a monitor are told of whatever their severity: to be told is what a monitor is declared for."""
         monitor = spec if isinstance(spec, MonitorSpec) else None
         watched = str(subject_of(asset))
-        checks = [check for check in asset.checks if _kind_of(check.code) is not None]
         for runbook, codes in self._by_runbook(checks, monitor):
             for found, same in groupby(codes, key=_kind_of):
                 assert found is not None
@@ -164,9 +163,7 @@ class _Rules:
             runbook_of("RT001", self._operations, watching),
         )  # fmt: skip
 
-    def _by_runbook(
-        self, checks: tuple[Check, ...] | list[Check], monitor: MonitorSpec | None
-    ) -> list[tuple[str, list[str]]]:
+    def _by_runbook(self, checks: Sequence[Check], monitor: MonitorSpec | None) -> list[tuple[str, list[str]]]:
         """Runbook → codes, in order."""
         placed = sorted({(runbook_of(check.code, self._operations, monitor), check.code) for check in checks})
         return [(runbook, [code for _, code in same]) for runbook, same in groupby(placed, key=lambda pair: pair[0])]
