@@ -159,7 +159,9 @@ def _scores(bench: Workbench, reading: Reading, graph: Graph) -> None:
 
 def _operations(bench: Workbench, reading: Reading) -> None:
     """Incidents and alerts: absent until the first is written, because before that nobody may be looking."""
-    if bench.value("select count(*) from wh.ops.incidents"):
+    ever = bench.value("select count(*) from wh.ops.incidents")
+    if ever:
+        reading.put("incidents", ever)
         opened = dict(
             bench.rows(
                 "select severity, count(*) from wh.ops.incidents where status in ('open', 'acknowledged') group by all"
@@ -167,8 +169,10 @@ def _operations(bench: Workbench, reading: Reading) -> None:
         )
         for severity in SEVERITIES:
             reading.put("incidents_open", opened.get(severity, 0), severity)
-    reading.put_rows("incidents", bench.rows("select severity, cause, count(*) from wh.ops.incidents group by all"))
-    reading.put_rows("alerts", bench.rows("select route, status, count(*) from wh.ops.alerts group by all"))
+    reading.put_rows("alerts", bench.rows(
+        "select route, status, count(*) from wh.ops.alerts where status in ('sent', 'given_up') group by all"))  # fmt: skip
+    reading.put_rows("alerts_waiting", bench.rows(
+        "select route, count(*) filter (where status in ('due', 'failed')) from wh.ops.alerts group by route"))  # fmt: skip
 
 
 def _indicators(bench: Workbench, reading: Reading, graph: Graph) -> None:

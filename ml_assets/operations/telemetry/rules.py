@@ -83,6 +83,12 @@ class _Rules:
             "{{ $value | humanizePercentage }} of the disk with the state folder is free: nothing can be committed.", "disk", "",
         )  # fmt: skip
         yield self._project_rule(
+            "alerts_unsent", "MlAssetsAlertsNotSent", f"sum({_series('alerts_waiting')}) > 0", "major",
+            "Alerts do not reach anybody",
+            "For an hour alerts of incidents have waited to be sent: the receiver of a route does not answer, or nothing runs.",
+            "sensor", "1h",
+        )  # fmt: skip
+        yield self._project_rule(
             "exporter_down", "MlAssetsExporterDown", f'up{{job="{JOB}"}} == 0 or absent(up{{job="{JOB}"}})', "major",
             "Nobody sees how the pipeline is",
             "`ml-assets metrics --serve` has not answered for five minutes: no other rule of this file can fire.",

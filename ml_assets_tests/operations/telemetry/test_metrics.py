@@ -144,6 +144,7 @@ class TestValues:
         found = shown(tiny_copy)
         for severity in ("critical", "major", "minor"):
             assert value(found, "incidents_open", severity=severity) == lasting.get(severity, 0)
+        assert value(found, "incidents_total") == sum(lasting.values())
 
 
 class TestForm:
