@@ -174,7 +174,7 @@ def _operations() -> Iterator[Panel]:
         width=6,
         height=4,
     )
-    yield Panel("Version", "stat", (Query(_s("build"), "{{version}}"),), width=6, height=4)
+    yield Panel("Version", "stat", (Query(_s("build"), "{{version}}"),), width=6, height=4, text="name")
 
 
 def _s(name: str) -> str:
