@@ -15,7 +15,7 @@ setup: $(VENV)/.ready ## the virtual environment with the tested versions
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,tune,deploy,metrics,otel]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,tune,deploy,alerts,metrics,otel]'
 	@touch $@
 
 demo: setup ## a shop's files, then the whole graph (SOURCE=folder of daily files, ROWS=size of the simulated shop)

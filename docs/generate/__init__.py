@@ -7,6 +7,8 @@ from pathlib import Path
 from docs.generate.checks import check_page
 from docs.generate.commands import command_page
 from docs.generate.components import component_page, page_name
+from docs.generate.indicators import indicator_page
+from docs.generate.metrics import metric_page
 from ml_assets.graph.project import KINDS, PREFIX
 
 FOLDER = Path(__file__).resolve().parents[1] / "reference"
@@ -16,7 +18,10 @@ COMMAND = "python -m docs.generate"
 def pages() -> dict[str, str]:
     """File name → text of every reference page, as they ought to be."""
     components = {page_name(kind): component_page(kind) for kind in KINDS}
-    return {"README.md": _index(), **components, "checks.md": check_page(), "commands.md": command_page()}
+    others = {
+        "checks.md": check_page(), "commands.md": command_page(), "indicators.md": indicator_page(), "metrics.md": metric_page(),
+    }  # fmt: skip
+    return {"README.md": _index(), **components, **others}
 
 
 def _index() -> str:
@@ -35,6 +40,8 @@ def _index() -> str:
         "",
         "- [Checks](checks.md): every code, what it claims, how severe it is, and whether it blocks.",
         "- [Commands](commands.md): what `--help` says, on one page.",
+        "- [Indicators](indicators.md): what `ml-assets kpi` tells, and what each number means.",
+        "- [Metrics](metrics.md): what `ml-assets metrics` gives to a Prometheus.",
         "",
         "## In your editor",
         "",

@@ -14,7 +14,8 @@ from ml_assets.warehouse.check import Check
 _FAMILIES = {
     "IN": "Landing files", "DQ": "Data quality", "FR": "Freshness", "LB": "Labels", "LK": "Leakage", "TR": "Training sets",
     "MD": "Model packages", "EV": "Evaluation's own books", "MC": "What an evaluation says of a model", "GT": "Gate and champion",
-    "SC": "Scores",
+    "SC": "Scores", "DD": "Days of a table", "DR": "Drift", "PF": "Performance", "RT": "Retraining",
+    "OP": "The project in operation",
 }  # fmt: skip
 _INTRODUCTION = """\
 # Checks

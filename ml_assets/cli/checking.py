@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ml_assets.cli.project import keys_within, open_project, output_root, partition_range
+from ml_assets.cli.telemetry import logs_to_stderr
 from ml_assets.cli.terminal import Terminal
 from ml_assets.errors import MlAssetsError, NotMaterializedError, SelectionError
 from ml_assets.graph.annotations import workflow_commands
@@ -18,7 +19,9 @@ from ml_assets.graph.junit import junit_xml
 from ml_assets.graph.markdown import markdown_summary
 from ml_assets.graph.plan import select
 from ml_assets.graph.summary import summarize
-from ml_assets.graph.verdict import PartitionChoice, Verdict, not_carried_out, verdict_on
+from ml_assets.graph.verdict import UNJUDGED, PartitionChoice, Verdict, not_carried_out, verdict_on
+from ml_assets.operations.telemetry.judged import tell_verdict
+from ml_assets.operations.telemetry.listening import listening
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.home import Home
 from ml_assets.warehouse.steps import StepRecord, record_step
@@ -77,26 +80,34 @@ def _verdict(project: Path | None, options: CheckOptions) -> Verdict:
     context = opened.context()
     if choice.span is not None:
         keys_within(choice.span, assets, context.now)
-    with Terminal(quiet=options.as_json) as terminal:
+    run_id, began = str(uuid4()), datetime.now(UTC)
+    with Terminal(quiet=options.as_json or logs_to_stderr()) as terminal:
         verdict = verdict_on(replace(context, progress=terminal.progress), opened.graph, assets, choice)
+    with listening(opened.home, to_stderr=logs_to_stderr()) as listener:
+        tell_verdict(listener, run_id, began, verdict, assets)
     if not verdict.findings:
         return verdict
     if options.record:
         from ml_assets.cli.watching import look_after
 
-        _keep_for_dagster(context, verdict)
+        _keep_for_dagster(context, verdict, run_id)
         look_after(opened)
     return replace(verdict, models=summarize(context, opened.graph, assets).models)
 
 
-def _keep_for_dagster(context: RunContext, verdict: Verdict) -> None:
+def _keep_for_dagster(context: RunContext, verdict: Verdict, run_id: str) -> None:
     """Write what was judged into the book of steps; the UI shows it when it next looks."""
-    run_id, now = str(uuid4()), datetime.now(UTC)
+    now = datetime.now(UTC)
     with context.warehouse.committing() as bench:
         for number, (asset, findings) in enumerate(verdict.findings.items()):
             keys = tuple(sorted({finding.partition for finding in findings}))
+            raised = [one for one in verdict.of("error") if one.asset == str(asset) and one.check != UNJUDGED]
+            said = "\n".join(
+                f"{one.place}: {one.check} of {asset} could not be judged: {one.summary}" for one in raised
+            )
             record_step(
-                bench, StepRecord(run_id, number, "check", asset, keys, "judged", now, now, clock_time=context.now)
+                bench,
+                StepRecord(run_id, number, "check", asset, keys, "judged", now, now, said, clock_time=context.now),
             )
 
 

@@ -26,7 +26,7 @@ def demo_command(project: Path | None, source: Path | None, rows: int | None, se
     In a project that declares the example: there. Anywhere else the shipped example is first copied into a folder of its
     own below the current one, where it is a project like any other.
     """
-    opened = _declaring(project) or open_project(_copied_example(Path.cwd() / FOLDER))
+    opened = _declaring(project) or open_project(copied_example(Path.cwd() / FOLDER))
     wanted: dict[str, object] = {"source": str(source.resolve())} if source else {"simulated_rows": rows, "seed": seed}
     known = _remembered(opened, wanted)
     if source is not None:
@@ -49,7 +49,7 @@ def _declaring(project: Path | None) -> OpenProject | None:
     return opened if named or any(asset.use_case == USE_CASE for asset in opened.graph) else None
 
 
-def _copied_example(folder: Path) -> Path:
+def copied_example(folder: Path) -> Path:
     """The shipped declarations and statements in `folder`, which is left as it is where it exists."""
     if not folder.exists():
         defs, sql = _shipped()

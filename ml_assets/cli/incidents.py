@@ -1,4 +1,4 @@
-"""`ml-assets incidents …` and `ml-assets doctor`: the commands. What they do is in `watching`, imported when needed."""
+"""`ml-assets incidents …`, `doctor` and `alerts …`: the commands. What they do is in `watching` and `diagnosing`, imported when needed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _number = click.argument("number", type=int)
 
 
 def _run(function: str, project: Path | None, **options: Any) -> None:
-    from ml_assets.cli import watching
+    from ml_assets.cli import diagnosing, watching
 
-    sys.exit(getattr(watching, function)(project, **options))
+    room = watching if hasattr(watching, function) else diagnosing
+    sys.exit(getattr(room, function)(project, **options))
 
 
 @click.group(invoke_without_command=True)
@@ -98,6 +99,36 @@ def postmortem(project: Path | None, number: int, write: Path | None) -> None:
     _run("postmortem_command", project, number=number, write=write)
 
 
+@click.command()
+@click.argument("asset", required=False, default="")
+@_as_json
+@click.pass_obj
+def doctor(project: Path | None, asset: str, as_json: bool) -> None:
+    """Rank the likely causes of what is wrong with ASSET, or with anything: what speaks for and against each, what to type.
+
+    Looks at the environment too: variables, folders, disk, lock, clock, packages. Exit codes: 0 all is well, 1 something is not.
+    """
+    _run("doctor_command", project, asset=asset, as_json=as_json)
+
+
+@click.group(invoke_without_command=True)
+@_as_json
+@click.pass_context
+def alerts(context: click.Context, as_json: bool) -> None:
+    """Routes that the profile declares, and what was sent over them; URLs are never shown."""
+    if context.invoked_subcommand is None:
+        _run("alerts_command", context.obj, as_json=as_json)
+
+
+@alerts.command(name="test")
+@click.argument("route", required=False)
+@click.pass_obj
+def test_(project: Path | None, route: str | None) -> None:
+    """Send a test message over ROUTE, or over every one. Exit codes: 0 taken by all, 1 not by some."""
+    _run("alert_test_command", project, route=route)
+
+
 def add_to(main: click.Group) -> None:
     """Hang these commands below `main`."""
-    main.add_command(incidents)
+    for command in (incidents, doctor, alerts):
+        main.add_command(command)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ml_assets.cli import backup, incidents, registry, telemetry
+from ml_assets.cli import backup, drilling, incidents, kpis, registry, telemetry
 from ml_assets.cli.telemetry import LOGS_TO_STDERR
 from ml_assets.errors import MlAssetsError
 
@@ -332,6 +332,8 @@ def replay(project: Path | None, reference: str, as_json: bool) -> None:
 
 
 registry.add_to(main)
+kpis.add_to(main)
 incidents.add_to(main)
 telemetry.add_to(main)
 backup.add_to(main)
+drilling.add_to(main)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from ml_assets.cli.project import OpenProject, open_project
+from ml_assets.errors import SelectionError
 from ml_assets.monitoring.rules_on_file import FILE
 from ml_assets.operations.telemetry.collector import Collector
 from ml_assets.operations.telemetry.exposition import MetricsServer, exposition
@@ -33,7 +34,14 @@ def serve_metrics(project: Path | None, host: str, port: int) -> int:
     """Answer scrapes until the process is told to stop."""
     collector = _collector(open_project(project))
     exposition(collector.reading())
-    with MetricsServer(collector, host, port) as server:
+    try:
+        server = MetricsServer(collector, host, port)
+    except OSError as problem:
+        raise SelectionError(
+            "nothing can listen there", place=f"{host}:{port}", expected="a free port of an address of this machine",
+            got=problem.strerror or problem, remedy="choose another --host or --port; 0 takes a free port",
+        ) from problem  # fmt: skip
+    with server:
         sys.stdout.write(f"Metrics at {server.url}/metrics, health at {server.url}/health. Stop with Ctrl-C.\n")
         sys.stdout.flush()
         signal.signal(signal.SIGTERM, _interrupt)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,10 +15,10 @@ from ml_assets.errors import DeclarationError
 from ml_assets.graph.compile import Graph
 from ml_assets.graph.locate import find_project
 from ml_assets.graph.profile import Profile, load_profile
+from ml_assets.operations.alerts.routes import is_url
 from ml_assets.specs.pulls import EnvironmentSpec
 
-_ROUTE = re.compile(r"https?://[^\s/]+\S*|mailto:[^\s@]+@\S+")
-SET, MISSING, NO_URL = "set", "NOT SET", "set, but no http(s) or mailto URL"
+SET, MISSING, NO_URL = "set", "NOT SET", "set, but no URL"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def profile_command(project: Path | None, *, as_json: bool) -> int:
     folder = find_project(project)
     root = folder.root
     profile = load_profile(root)
-    variables = list(_variables(profile, compiled(folder)))
+    variables = list(needed_variables(profile, compiled(folder)))
     if as_json:
         sys.stdout.write(json.dumps(_facts(profile) | {"variables": [asdict(one) for one in variables]}) + "\n")
     else:
@@ -73,6 +72,7 @@ def _text(profile: Profile, variables: list[Variable]) -> str:
         "promotion": f"{how}, of models that declare none",
         "late after": facts["fresh_for"],
         "dagster": facts["dagster"],
+        "alerts go to": ", ".join(["the log", *profile.spec.alert_routes]),
     }
     lines = [f"{profile.name} ({profile.place}): {profile.spec.description or 'no description'}"]
     lines += [f"  {name:<20} {value}" for name, value in rows.items()]
@@ -100,15 +100,16 @@ def _instance(profile: Profile) -> str:
     return f"{shown}, in use" if same else f"{shown}, but {present} differs and is left as it is"
 
 
-def _variables(profile: Profile, graph: Graph) -> Iterator[Variable]:
+def needed_variables(profile: Profile, graph: Graph) -> Iterator[Variable]:
+    """Every variable that the profile and the declarations take a value from."""
     if isinstance(profile.spec.home, EnvironmentSpec) and not os.environ.get("ML_ASSETS_HOME"):
         yield _variable(profile.spec.home.env, "the state folder")
     for name in profile.instance_variables():
         yield _variable(name, str(profile.spec.dagster))
     for name, route in profile.spec.alert_routes.items():
         found = _variable(route.env, f"alert route {name}")
-        is_url = found.state == MISSING or _ROUTE.fullmatch(os.environ[route.env].strip())
-        yield found if is_url else Variable(found.name, found.purpose, NO_URL)
+        fits = found.state == MISSING or is_url(os.environ[route.env])
+        yield found if fits else Variable(found.name, found.purpose, NO_URL)
     for asset in pullable(list(graph)):
         database = asset.spec.pull.database if asset.spec.pull is not None else None
         if isinstance(database, EnvironmentSpec):

@@ -40,7 +40,7 @@ class DeclaredComponent(dg.Component):
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:  # noqa: ARG003 (Dagster's interface)
-        return cls(cls.spec_type.model_validate(attributes.model_dump() if attributes else {}))
+        return cls(cls.spec_type.model_validate(attributes.model_dump(exclude_unset=True) if attributes else {}))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         project = project_around(context)

@@ -7,13 +7,14 @@ import dagster as dg
 from ml_assets.components.automation import remembered
 from ml_assets.components.previews import known_previews
 from ml_assets.components.telling import tell
+from ml_assets.components.watching import watching_sensor
 
 _SECONDS = 30
 
 
 def graph_wide_definitions() -> dg.Definitions:
-    """In-process execution (one machine, one warehouse), the sensor that makes what is out of date, and the one that
-    shows what the command line made."""
+    """In-process execution (one machine, one warehouse), the sensor that makes what is out of date, the one that shows what
+    the command line made, and the one that watches for incidents."""
     with known_previews():
         return dg.Definitions(
             executor=dg.in_process_executor,
@@ -24,6 +25,7 @@ def graph_wide_definitions() -> dg.Definitions:
                     description="Compares the manifest with inputs and logic, and makes what differs.",
                 ),
                 _telling_sensor(),
+                watching_sensor(),
             ],
         )  # fmt: skip
 

@@ -35,29 +35,28 @@ class DagsterStep:
 
     def made(self, report: AssetReport) -> None:
         """Write down what materialising said."""
-        self._write("made", report=report)
+        self._write("made", "", report)
 
     def failed(self, problem: Exception) -> None:
         """Write down why it failed; what the warehouse itself refused cannot be written into it."""
         unusable = isinstance(problem, WarehouseLockedError) or type(problem) is WarehouseError
         if not unusable:
-            self._write("failed", in_words(self.asset, problem))
+            self._write("failed", in_words(self.asset, problem), AssetReport((), {"error": _code(problem)}))
 
     def judged(self, bench: Workbench, judgement: Judgement) -> None:
         """Inside the commit of the findings: that they were judged, and why consumers are kept out if they are."""
-        self._record(bench, "judged", blocked(self.asset, judgement))
+        self._record(bench, "judged", blocked(self.asset, judgement), AssetReport(()))
 
-    def _write(self, status: Literal["made", "failed"], message: str = "", report: AssetReport | None = None) -> None:
+    def _write(self, status: Literal["made", "failed"], message: str, report: AssetReport) -> None:
         with self.run.warehouse.committing() as bench:
             self._record(bench, status, message, report)
 
-    def _record(self, bench: Workbench, status: StepStatus, message: str, report: AssetReport | None = None) -> None:
-        said = report or AssetReport(())
+    def _record(self, bench: Workbench, status: StepStatus, message: str, report: AssetReport) -> None:
         record_step(
             bench,
             StepRecord(
                 self.run.run_id, next_step(bench, self.run.run_id), COMMAND, self.asset.name, self.partitions, status,
-                self.started_at, datetime.now(UTC), message, said.made, said.facts, self.run.now, self.cpu.so_far(),
+                self.started_at, datetime.now(UTC), message, report.made, report.facts, self.run.now, self.cpu.so_far(),
             ), told_to=self.listener,
         )  # fmt: skip
 
@@ -76,3 +75,7 @@ def recorded_step(
             if not passing:
                 step.failed(problem)
             raise
+
+
+def _code(problem: Exception) -> str:
+    return problem.code if isinstance(problem, MlAssetsError) else type(problem).__name__

@@ -28,7 +28,7 @@ from ml_assets.evaluation.slices import DeclaredSlice, SliceResult, declared_sli
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.estimators import Boosted
 from ml_assets.training.package import CANDIDATE
-from ml_assets.training.versions import ModelVersion
+from ml_assets.training.versions import ModelVersion, StoredVersion
 
 CHAMPION = "champion"
 # Columns that slices are searched in: their pairs grow with the square.
@@ -109,7 +109,7 @@ def assess(spec: ModelSpec, version: ModelVersion, scored: ScoredRows, champion:
     )  # fmt: skip
 
 
-def options_of(spec: ModelSpec, version: ModelVersion) -> MetricOptions:
+def options_of(spec: ModelSpec, version: ModelVersion | StoredVersion) -> MetricOptions:
     """The threshold that training chose, and the declared sizes of top-k metrics."""
     chosen = version.manifest["facts"].get("threshold") or {}
     return MetricOptions(threshold=float(chosen.get("value", 0.5)), top=spec.evaluation.top, k=spec.evaluation.k)

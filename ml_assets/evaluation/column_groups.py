@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -159,6 +160,19 @@ def _bin_names(column: Column, cuts: Floats) -> list[str]:
         return [f"{name} is any number"]
     between = [f"{low} <= {name} < {high}" for low, high in pairwise(shown)]
     return [f"{name} < {shown[0]}", *between, f"{name} >= {shown[-1]}"]
+
+
+def named_cuts(name: str, conditions: Iterable[str]) -> tuple[float, ...]:
+    """Between which numbers a column was cut, read back from the names of its bins; () where it was not cut.
+
+    The inverse of how bins are named: what a slice is called is what it is from then on, whatever rows come.
+    """
+    number = r"([-+]?(?:inf|[0-9]*\.?[0-9]+)(?:e[-+]?[0-9]+)?)"
+    named = re.escape(name)
+    bin_name = re.compile(rf"(?:{number} <= )?{named} < {number}|{named} >= {number}")
+    parts = (part for condition in conditions for part in condition.split(" and "))
+    found = {float(edge) for part in parts if (match := bin_name.fullmatch(part)) for edge in match.groups() if edge}
+    return tuple(sorted(found))
 
 
 def _with_missing(column: Column, codes: Codes, names: Sequence[str]) -> Groups:

@@ -23,10 +23,14 @@ SCORE_BINS = 20
 
 @dataclass(frozen=True)
 class Influenced:
-    """A value and how much each row moves it, shape (n_rows,), summing to 0."""
+    """A value and how much each row moves it, shape (n_rows,), summing to 0.
+
+    `slope` (n_rows,), where it is known: how fast the value changes with a row's outcome.
+    """
 
     value: float
     influence: Floats
+    slope: Floats | None = None
 
     def standard_error(self, cluster: Codes) -> float:
         """With rows of one cluster moving together; `cluster` (n_rows,). NaN with fewer than two clusters."""
@@ -46,7 +50,7 @@ def roc_auc(outcome: Floats, score: Floats) -> Influenced:
     above = 1 - (np.cumsum(positive) - positive / 2) / total
     value = float(positive @ below / total)
     influence = outcome * (below[level] - value) / total + (1 - outcome) * (above[level] - value) / rest
-    return Influenced(value, influence)
+    return Influenced(value, influence, (below[level] - value) / total - (above[level] - value) / rest)
 
 
 def average_precision(outcome: Floats, score: Floats) -> Influenced:
@@ -61,8 +65,8 @@ def average_precision(outcome: Floats, score: Floats) -> Influenced:
     # A row counts at its own threshold and at every lower one.
     weight, weighted = positive / rows, positive * precision / rows
     later, later_weighted = np.cumsum(weight[::-1])[::-1], np.cumsum(weighted[::-1])[::-1]
-    influence = (outcome * (precision[level] - value + later[level]) - later_weighted[level]) / total
-    return Influenced(value, influence)
+    gained = precision[level] - value + later[level]
+    return Influenced(value, (outcome * gained - later_weighted[level]) / total, gained / total)
 
 
 def log_losses(outcome: Floats, score: Floats) -> Floats:

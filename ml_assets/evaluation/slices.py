@@ -119,7 +119,7 @@ def declared_slices(
     label, score, cluster = checked_rows(label, score, cluster, task)
     judge = _Judge(label, score, cluster, metric, minimum or MinimumSize())
     named = columns_of(columns, len(label))
-    found = [judge.judged(name, rows) for name, rows in _each_slice(named, declared)]
+    found = [judge.judged(name, rows) for name, rows in slice_rows(named, declared)]
     rates = iter(false_discovery_rates(np.array([one.p_value for one in found if not math.isnan(one.p_value)])))
     return tuple(
         one.result if math.isnan(one.p_value) else _with_verdict(one.result, float(next(rates)), level) for one in found
@@ -140,9 +140,10 @@ def with_interval(name: str, found: Influenced, cluster: Codes, freedom: int) ->
     return max(found.value - wide * error, least), found.value + wide * error
 
 
-def _each_slice(
+def slice_rows(
     named: Mapping[str, Column], declared: Sequence[DeclaredSlice]
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """Name and rows (n_rows,) of each declared slice, each name once; named values that do not occur have no rows."""
     seen = set()
     for one in declared:
         columns = [known_column(named, name) for name in one.columns]

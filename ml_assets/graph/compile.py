@@ -17,8 +17,11 @@ from ml_assets.features.sql_table import SqlTableAsset
 from ml_assets.features.statement import Statement, read_statement
 from ml_assets.graph.examples import example_table, examples_of, refuse_misplaced_scores, scored_examples
 from ml_assets.graph.monitors import monitor_assets, monitor_tables
+from ml_assets.graph.production import operations_asset
 from ml_assets.graph.project import Declaration, Project
 from ml_assets.ingest.raw_table import RawTableAsset
+from ml_assets.monitoring.kpi_facts import own_table
+from ml_assets.monitoring.reference import ReferenceAsset
 from ml_assets.registry.champion import ChampionAsset
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
@@ -94,13 +97,13 @@ def tables_of(spec: Described) -> list[TableName]:
     """The tables that a declaration yields, by its name alone."""
     if isinstance(spec, ModelSpec):
         made = [TableName(schema, spec.name) for schema in ("training", "models", "evaluation")]
-        made.append(TableName("models", f"{spec.name}__champion"))
+        made += [TableName("models", f"{spec.name}__{suffix}") for suffix in ("champion", "reference")]
         labels = [TableName("labels", spec.name), TableName("labels", f"{spec.name}__population")]
         return made if spec.source is not None else [*labels, *made]
     if isinstance(spec, MonitorSpec):
         return monitor_tables(spec)
     if isinstance(spec, OperationsSpec):
-        return []
+        return [own_table(spec)]
     schema = {RawTableSpec: "raw", FeatureSetSpec: "features", ScoredOutputSpec: "scores"}.get(type(spec))
     return [TableName(spec.table_schema if isinstance(spec, SqlTableSpec) else str(schema), spec.name)]
 
@@ -154,12 +157,24 @@ class _Compiler:
         for declaration in self._project.declarations:
             if isinstance(declaration.spec, MonitorSpec):
                 self._take(declaration, monitor_assets(declaration, watched))
+        # Last of all, because it is about everything.
+        self._take_operations()
         order = self._order()
         for asset in self._assets.values():
             asset.personal = self._personal(asset.use_case)
             if isinstance(asset, TrainingSetAsset):
                 asset.meanings = self._meanings(asset)
         return Graph({name: self._assets[name] for name in order}, self._declared, self._project)
+
+    def _take_operations(self) -> None:
+        declarations = [d for d in self._project.declarations if isinstance(d.spec, OperationsSpec)]
+        if len(declarations) > 1:
+            raise DeclarationError(
+                "there are two declarations of operations", place=declarations[1].place, expected="one a project",
+                got=f"also at {declarations[0].place}", remedy="remove one of them",
+            )  # fmt: skip
+        for declaration in declarations:
+            self._take(declaration, [operations_asset(declaration, self._project, self._assets)])
 
     def _take(self, declaration: Declaration, assets: Iterable[TableAsset]) -> None:
         for asset in assets:
@@ -222,6 +237,7 @@ class _Compiler:
                 ModelAsset(spec, {str(table.name): table.features(spec)}, place, use_case),
                 EvaluationAsset(spec, place, use_case),
                 ChampionAsset(spec, place, use_case),
+                ReferenceAsset(spec, {str(table.name): table.features(spec)}, place, use_case),
             ]
         sets = self._sets(spec, declaration)
         for name, feature_set in sets.items():
@@ -241,6 +257,7 @@ class _Compiler:
             ModelAsset(spec, sets, place, use_case),
             EvaluationAsset(spec, place, use_case),
             ChampionAsset(self._promoted(spec), place, use_case),
+            ReferenceAsset(spec, sets, place, use_case),
         ]
 
     def _promoted(self, spec: ModelSpec) -> ModelSpec:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from ml_assets.errors import DeclarationError, UnknownNameError
 from ml_assets.features.labels import LabelAsset
 from ml_assets.graph.project import Declaration
+from ml_assets.monitoring import days
+from ml_assets.monitoring.drift import DriftAsset
+from ml_assets.monitoring.performance_assets import performance_assets
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.specs import MonitorSpec, RawTableSpec, SqlTableSpec
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import TableName
 
-SUFFIXES_OF_SCORES: tuple[str, ...] = ()
-SUFFIXES_OF_TABLE: tuple[str, ...] = ()
+SUFFIXES_OF_SCORES: tuple[str, ...] = ("drift", "early_outcomes", "performance", "retraining")
+SUFFIXES_OF_TABLE: tuple[str, ...] = (days.SUFFIX,)
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,16 @@ def monitor_assets(declaration: Declaration, assets: Mapping[TableName, TableAss
 
 
 def _of_scores(declaration: Declaration, spec: MonitorSpec, watched: WatchedScores) -> list[TableAsset]:
-    return []
+    place, use_case, scores = declaration.place, declaration.use_case, watched.scores
+    labels = None if watched.labels is None else watched.labels.name
+    return [
+        DriftAsset(spec, scores, labels, place, use_case),
+        *performance_assets(spec, scores, watched.labels, place, use_case),
+    ]
 
 
 def _of_table(declaration: Declaration, spec: MonitorSpec, watched: TableAsset) -> list[TableAsset]:
-    return []
+    return [days.DaysAsset(spec, watched, declaration.place, declaration.use_case)]
 
 
 def _watched_scores(

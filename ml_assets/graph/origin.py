@@ -55,9 +55,20 @@ _FIELDS: Mapping[str, tuple[Path, ...]] = {
     "GT002": (("gate",),),
     "GT003": (("estimator",),),
     "GT004": (("gate",),),
+    "PF001": (("false_alarms",), ("scores",)),
+    "PF002": (("false_alarms",), ("scores",)),
+    "PF003": (("false_alarms",), ("scores",)),
+    "PF004": (("slices",), ("scores",)),
+    "RT001": (("retrain",), ("scores",)),
+    "OP001": (("name",),),
+    "OP002": (("owners",), ("name",)),
+    "OP003": (("name",),),
+    "OP004": (("name",),),
     "SC001": (("model",),),
     "SC002": (("min_coverage",), ("model",)),
     "SC003": (("model",),),
+    **dict.fromkeys(("DR001", "DR002", "DR003", "DR004", "DR005"), (("false_alarms",), ("scores",))),
+    **{f"DD00{number}": (("table",), ("false_alarms",)) for number in range(1, 7)},
 }
 _FIELD_OF_RULE = {"not_null": "nullable", "finite": "type"}
 

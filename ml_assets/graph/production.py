@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ml_assets.graph.project import Declaration, Project
+from ml_assets.monitoring.documentation import stated_documentation
+from ml_assets.monitoring.kpi_facts import Declared
+from ml_assets.monitoring.operations_asset import OperationsAsset
 from ml_assets.monitoring.production import ProductionAsset
 from ml_assets.scoring.scores import ScoresAsset
-from ml_assets.specs import MonitorSpec, OperationsSpec, RawTableSpec
+from ml_assets.specs import ModelSpec, MonitorSpec, OperationsSpec, RawTableSpec
 from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import TableName
 
@@ -31,9 +34,25 @@ def production_of(assets: Mapping[TableName, TableAsset], project: Project) -> t
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def operations_of(project: Project) -> Declaration | None:
-    """The declaration of how the project is run, None where there is none."""
-    return next((d for d in project.declarations if isinstance(d.spec, OperationsSpec)), None)
+def operations_asset(
+    declaration: Declaration, project: Project, assets: Mapping[TableName, TableAsset]
+) -> OperationsAsset:
+    """The indicators' asset, which follows every other: it depends on those that nothing else reads."""
+    spec = declaration.spec
+    assert isinstance(spec, OperationsSpec)
+    read = {dep for asset in assets.values() for dep in asset.deps}
+    follows = [name for name in assets if name not in read]
+    return OperationsAsset(spec, declared(assets, project), follows, declaration.place, declaration.use_case)
+
+
+def declared(assets: Mapping[TableName, TableAsset], project: Project) -> Declared:
+    """What indicators need to know of a graph, as plain data."""
+    specs = [d.spec for d in project.declarations]
+    books = [runbook for spec in specs if isinstance(spec, OperationsSpec) for runbook in spec.runbooks.values()]
+    return Declared(
+        production_of(assets, project), tuple(sorted((spec.name, spec.task) for spec in specs if isinstance(spec, ModelSpec))),
+        stated_documentation(specs), tuple(one for one in dict.fromkeys(books) if is_lost(project, one)), project.root,
+    )  # fmt: skip
 
 
 def _scores(project: Project, asset: ScoresAsset, monitors: Sequence[MonitorSpec]) -> ProductionAsset:

@@ -122,7 +122,7 @@ class _Run:
 
     def _skips(self, asset: TableAsset) -> bool:
         lost = next((dep for dep in asset.deps if dep in self._lost), None)
-        if lost is None:
+        if lost is None or asset.undeterred:
             return False
         self._lost[asset.name] = f"{lost} was not made"
         self.report.skipped[str(asset.name)] = f"reads {lost}: {self._lost[lost]}"

@@ -29,7 +29,9 @@ def rules_on_file(project_root: Path) -> dict[str, tuple[str, ...]] | None:
     if not path.is_file():
         return None
     try:
-        groups = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        # The loader in C takes a twentieth of the time, and a rules file is long.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        groups = yaml.load(path.read_text(encoding="utf-8"), loader)["groups"]  # noqa: S506 (both are safe loaders)
         labels = [rule["labels"] for group in groups for rule in group["rules"] if "alert" in rule]
         found: dict[str, list[str]] = {}
         for one in labels:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 Cause = Literal[
     "lock", "disk", "schema", "quarantine", "late_upstream", "nulls", "volume", "duplicates", "values", "code", "parameters",
-    "model", "drift", "base_rate", "performance", "stale", "failed_run", "sensor",
+    "model", "drift", "base_rate", "performance", "unwatched", "stale", "failed_run", "sensor",
 ]  # fmt: skip
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
@@ -18,6 +18,7 @@ _TIERS: tuple[tuple[Cause, ...], ...] = (
     ("schema", "quarantine", "late_upstream", "nulls", "volume", "duplicates", "values"),
     ("code", "parameters", "model"),
     ("drift", "base_rate", "performance"),
+    ("unwatched",),
     ("stale", "failed_run", "sensor"),
 )
 _TIER = {cause: number for number, causes in enumerate(_TIERS) for cause in causes}
@@ -29,25 +30,18 @@ WORDS: Mapping[Cause, str] = {
     "volume": "the number of rows is unusual", "duplicates": "rows are repeated", "values": "values break the rules",
     "code": "a statement or declaration fails", "parameters": "training is not set up soundly", "model": "the model that serves is in doubt",
     "drift": "inputs or scores have drifted", "base_rate": "the share of positives has moved", "performance": "the model is worse than promised",
-    "stale": "the table is out of date", "failed_run": "making it failed", "sensor": "a sensor or schedule failed",
+    "unwatched": "not all of production is watched", "stale": "the table is out of date", "failed_run": "making it failed", "sensor": "a sensor or schedule failed",
 }  # fmt: skip
 
 _OF_CODES: Mapping[str, Cause] = {
     "DQ001": "values", "DQ002": "duplicates", "DQ003": "nulls", "DQ004": "volume", "DQ005": "values", "DQ006": "duplicates",
     "DQ007": "schema", "DQ008": "quarantine", "FR001": "late_upstream", "IN001": "quarantine", "IN002": "quarantine",
-    "GT002": "performance", "SC002": "volume", "PF": "performance", "RT": "model", "DR": "drift", "DD": "volume", "LB": "base_rate",
-    "LK": "code", "TR": "parameters", "MD": "model", "MC": "performance", "GT": "model", "SC": "model", "OP": "sensor",
-    "EV": "code", "MLA301": "lock", "MLA210": "late_upstream", "MLA211": "late_upstream", "MLA302": "stale", "MLA303": "stale",
-    "MLA100": "code", "MLA101": "code", "MLA110": "code", "MLA410": "model", "MLA700": "model",
+    "DD001": "nulls", "DD002": "volume", "DD003": "values", "DD004": "schema", "DD005": "late_upstream", "DD006": "quarantine",
+    "DR": "drift", "PF002": "base_rate", "PF": "performance", "RT": "performance", "OP003": "model", "OP": "unwatched",
+    "LB": "base_rate", "LK": "code", "TR": "parameters", "MD": "model", "MC": "performance", "GT002": "performance", "GT": "model",
+    "SC002": "volume", "SC": "model", "EV": "code", "MLA301": "lock", "MLA210": "late_upstream", "MLA211": "late_upstream",
+    "MLA302": "stale", "MLA303": "stale", "MLA100": "code", "MLA101": "code", "MLA110": "code", "MLA410": "model", "MLA700": "model",
 }  # fmt: skip
-# Words that a check's name or its evidence has where its code covers several causes, the most telling first.
-_TELLING: tuple[tuple[str, Cause], ...] = (
-    ("schema", "schema"), ("header", "schema"), ("column_", "schema"), ("_column", "schema"), ("columns", "schema"), ("type", "schema"),
-    ("null", "nulls"), ("missing", "nulls"), ("late", "late_upstream"), ("fresh", "late_upstream"), ("quarantine", "quarantine"),
-    ("refused", "quarantine"), ("repeat", "duplicates"), ("duplicate", "duplicates"), ("base_rate", "base_rate"),
-    ("positive", "base_rate"), ("label", "base_rate"), ("rows", "volume"), ("volume", "volume"), ("drift", "drift"),
-)  # fmt: skip
-_BROAD = ("DD", "PF", "DR")
 _SCHEMA_RULES = frozenset({"missing_column", "extra_column", "repeated_header", "no_header", "broken_header", "type"})
 
 
@@ -62,19 +56,13 @@ def cause_of_code(code: str) -> Cause | None:
 
 
 def cause_of_check(
-    code: str, name: str, numbers: Mapping[str, Any] | None = None, evidence: Iterable[Mapping[str, Any]] = ()
+    code: str, numbers: Mapping[str, Any] | None = None, evidence: Iterable[Mapping[str, Any]] = ()
 ) -> Cause:
-    """What a failed check speaks for; its name, numbers and bad rows decide where the code covers several things."""
-    rules = {str(row.get("rule") or "") for row in evidence}
+    """What a failed check speaks for; its numbers and bad rows decide where its code covers several causes."""
     if code == "IN002":
-        return "schema" if rules & _SCHEMA_RULES else "quarantine"
-    if code == "DQ001":
-        broken = {key.rpartition(".")[2] for key in (numbers or {}) if "." in key}
-        return "nulls" if broken == {"not_null"} else "values"
-    if code.startswith(_BROAD):
-        told = next((cause for word, cause in _TELLING if word in name), None)
-        if told is not None:
-            return told
+        return "schema" if any(row.get("rule") in _SCHEMA_RULES for row in evidence) else "quarantine"
+    if code == "DQ001" and {name.rpartition(".")[2] for name in (numbers or {}) if "." in name} == {"not_null"}:
+        return "nulls"
     return cause_of_code(code) or "failed_run"
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ml_assets.graph.compile import Graph
-from ml_assets.graph.production import operations_of, production_of
+from ml_assets.graph.production import production_of
 from ml_assets.monitoring.production import ProductionAsset
-from ml_assets.specs import OperationsSpec
 
 
 def production_assets(graph: Graph) -> tuple[ProductionAsset, ...]:
@@ -14,9 +13,3 @@ def production_assets(graph: Graph) -> tuple[ProductionAsset, ...]:
     Each says who owns it, which monitors watch it, and which runbooks its monitors declare.
     """
     return production_of(graph.assets, graph.project)
-
-
-def operations_spec(graph: Graph) -> OperationsSpec | None:
-    """How the project is run, as declared; None where nobody declared it."""
-    found = operations_of(graph.project)
-    return found.spec if found is not None and isinstance(found.spec, OperationsSpec) else None

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from ml_assets.operations.alerts.outbox import Change, put_due
+from ml_assets.operations.alerts.outbox import Change, alerts_wait, put_due
 from ml_assets.operations.describing import affected_by, owner_of, route_of, runbook_for, severity_of, title_of
-from ml_assets.operations.freshness import judge_overdue_freshness
+from ml_assets.operations.freshness import changed_by_the_clock, judge_freshness
 from ml_assets.operations.grouping import Group, grouped
 from ml_assets.operations.incident_book import (
     SEVERITIES,
@@ -43,7 +43,15 @@ class _Ledger:
             self.changes.append(Change(incident, what, message))
 
 
-def update(watch: Watch, kinds: frozenset[Kind] = QUICK, more: Sequence[Signal] = ()) -> list[Change]:
+@dataclass(frozen=True)
+class Outcome:
+    """What one look changed, and whether alerts wait to be sent."""
+
+    changes: tuple[Change, ...]
+    alerts_wait: bool
+
+
+def update(watch: Watch, kinds: frozenset[Kind] = QUICK, more: Sequence[Signal] = ()) -> Outcome:
     """Look at the books and bring the incidents up to date, in one short commit or, where nothing changed, in none.
 
     `more` are signals from elsewhere (Dagster), of a kind among `kinds`. A signal of a kind that is not looked at stays as
@@ -51,15 +59,12 @@ def update(watch: Watch, kinds: frozenset[Kind] = QUICK, more: Sequence[Signal] 
     """
     context = watch.context
     if not context.warehouse.path.exists():
-        return []
-    judge_overdue_freshness(watch)
+        return Outcome((), alerts_wait=False)
     waiting = unbooked(context.home)
-    with context.warehouse.reading() as bench:
-        found = [*gather(bench, watch, kinds), *more, *waiting]
-        known = unsettled(bench, context.now - REOPENS_WITHIN)
-        first = next_number(bench) if found else 0
+    found, known, first, alerts = _read(watch, kinds)
+    found = [*found, *more, *waiting]
     if not found and all(one.status == "closed" for one in known):
-        return []
+        return Outcome((), alerts)
     ledger = _judged(watch, known, found, kinds, first)
     if ledger.stored or ledger.events:
         with context.warehouse.committing() as bench:
@@ -68,7 +73,27 @@ def update(watch: Watch, kinds: frozenset[Kind] = QUICK, more: Sequence[Signal] 
             put_due(bench, watch, ledger.changes)
     if waiting:
         unbooked_file(context.home).unlink(missing_ok=True)
-    return ledger.changes
+    return Outcome(tuple(ledger.changes), alerts or bool(ledger.changes))
+
+
+def _read(watch: Watch, kinds: frozenset[Kind]) -> tuple[list[Signal], list[Incident], int, bool]:
+    """Signals, incidents that are not settled, the next number, whether alerts wait; in one block, unless freshness has to be
+    judged anew."""
+    context = watch.context
+    with context.warehouse.reading() as bench:
+        outdated = {asset.name: asset for asset, _ in changed_by_the_clock(bench, watch)}
+        if not outdated:
+            return (
+                gather(bench, watch, kinds), unsettled(bench, context.now - REOPENS_WITHIN), next_number(bench), alerts_wait(bench),
+            )  # fmt: skip
+    judge_freshness(watch, outdated.values())
+    with context.warehouse.reading() as bench:
+        return (
+            gather(bench, watch, kinds),
+            unsettled(bench, context.now - REOPENS_WITHIN),
+            next_number(bench),
+            alerts_wait(bench),
+        )
 
 
 def _judged(

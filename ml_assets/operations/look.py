@@ -14,9 +14,10 @@ from ml_assets.operations.watch import Watch
 
 def look(watch: Watch, kinds: frozenset[Kind] = QUICK, more: Sequence[Signal] = ()) -> list[Change]:
     """What changed since the last look. Costs a few milliseconds where nothing is wrong and nothing waits to be sent."""
-    changes = update(watch, kinds, more)
-    send_due(watch)
-    return changes
+    outcome = update(watch, kinds, more)
+    if outcome.alerts_wait:
+        send_due(watch)
+    return list(outcome.changes)
 
 
 def tell_of_unusable_warehouse(watch: Watch, problem: Exception) -> bool:

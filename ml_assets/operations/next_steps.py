@@ -17,11 +17,11 @@ def next_steps(one: Incident, watch: Watch) -> list[str]:
     found = [f"read {one.runbook}"]
     if one.status == "open":
         found.append(f"ml-assets incidents acknowledge {one.number} --note TEXT")
-    found += _commands(one.cause, one.asset, model_of(one.asset, watch) or next(iter(one.affected.models), ""))
+    found += commands_for(one.cause, one.asset, model_of(one.asset, watch) or next(iter(one.affected.models), ""))
     return list(dict.fromkeys(found))
 
 
-def _commands(cause: Cause, asset: str, model: str) -> Iterator[str]:
+def commands_for(cause: Cause, asset: str, model: str) -> Iterator[str]:
     """By cause: look, repair, make again."""
     if cause in ("lock", "disk", "sensor"):
         yield "ml-assets doctor"

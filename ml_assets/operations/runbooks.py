@@ -16,7 +16,7 @@ _OF_CAUSE: Mapping[Cause, str] = {
     "lock": "lock-or-full-disk", "disk": "lock-or-full-disk", "schema": "broken-contract", "quarantine": "broken-contract",
     "late_upstream": "stale-data", "nulls": "broken-contract", "volume": "broken-contract", "duplicates": "broken-contract",
     "values": "broken-contract", "code": "failed-run", "parameters": "retrain", "model": "rollback", "drift": "drift-alarm",
-    "base_rate": "drift-alarm", "performance": "model-regression", "stale": "stale-data", "failed_run": "failed-run",
+    "base_rate": "drift-alarm", "performance": "model-regression", "unwatched": "failed-run", "stale": "stale-data", "failed_run": "failed-run",
     "sensor": "failed-run",
 }  # fmt: skip
 _OF_CODE: Mapping[str, str] = {

@@ -137,30 +137,41 @@ def unserved_requests(bench: Workbench, watch: Watch) -> Iterator[Signal]:
 
 
 def overdue_tables(bench: Workbench, watch: Watch) -> Iterator[Signal]:
-    """Tables that are out of date, and were last made longer ago than their declared age allows.
+    """Tables that are out of date, and were last made longer ago than their declared age allows; scores that are missing.
 
     Without a declared age a table with snapshots may lie one step of its grid and a day back, any other as long as the
     profile's `fresh_for` says. What was never made is not overdue.
     """
     context = watch.context
+    scores = {asset.name for asset in watch.scores()}
     manifest = whole_manifest(bench)
     for asset in watch.graph:
         rows = manifest.get(str(asset.name))
         if not rows:
             continue
         made = max(row.made_at for row in rows.values())
-        limit = allowed_age(asset, watch)
-        if context.now - made <= limit:
-            continue
-        reasons = asset.stale(bench, context, asset.partitions(context.now))
-        if reasons:
-            why = next(iter(reasons.values()))
+        late = made + allowed_age(asset, watch)
+        why = ""
+        if context.now > late:
+            why = next(iter(asset.stale(bench, context, asset.partitions(context.now)).values()), "")
+        if not why and asset.name in scores and asset.snapshots is not None:
+            late, why = _missing_snapshot(asset, max(rows), context.now)
+        if why:
             yield Signal(
-                "stale", "table_is_current", "stale", "error" if asset in watch.scores() else "warn", made + limit,
+                "stale", "table_is_current", "stale", "error" if asset.name in scores else "warn", late,
                 f"{asset.name} is out of date ({why}) and was last made on {made:%Y-%m-%d %H:%M}", str(asset.name), str(asset.name),
-                last_at=context.now, numbers={"age_days": round((context.now - made) / timedelta(days=1), 1), "partitions": len(reasons)},
-                place=asset.place,
+                last_at=context.now, numbers={"age_days": round((context.now - made) / timedelta(days=1), 1)}, place=asset.place,
             )  # fmt: skip
+
+
+def _missing_snapshot(scores: TableAsset, newest: str, now: datetime) -> tuple[datetime, str]:
+    """A snapshot that should have scores for a day already, and since when; no words where there is none.
+
+    Scores wait for features, features for rows: a table that waits is not out of date by itself, but products miss it.
+    """
+    missing = [key for key in scores.partitions(now) if key > newest]
+    late = datetime.fromisoformat(missing[0]).replace(tzinfo=UTC) + timedelta(days=1) if missing else now
+    return late, f"no scores of {missing[0]}" if missing and now > late else ""
 
 
 def allowed_age(asset: TableAsset, watch: Watch) -> timedelta:

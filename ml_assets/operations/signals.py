@@ -113,14 +113,25 @@ def _failed_checks(bench: Workbench, watch: Watch) -> Iterator[Signal]:
             continue
         figures, rows = json.loads(numbers), json.loads(evidence)
         finding = CheckFinding(name, "failed", summary, last, figures, rows)
-        told = told_moment(figures, first)
-        last_told = told_moment({}, last) or told
+        told = told_moment(figures, first) or _first_seen(bench, asset, last, name)
+        last_told = told_moment({}, last) or told_moment(figures, "")
         also = f" ({count} snapshots since {first})" if count > 1 else ""
         yield Signal(
-            "check", name, cause_of_check(code, name, figures, rows), severity, told or judged.replace(tzinfo=UTC),
+            "check", name, cause_of_check(code, figures, rows), severity, told or judged.replace(tzinfo=UTC),
             f"{summary}{also}", asset, str(subject_of(node)), _column(figures, rows), last_told, last, code, figures, rows,
             place_of_check(watch.graph.declared_by[node.name], node, check, finding), check.blocking and severity == "error",
         )  # fmt: skip
+
+
+def _first_seen(bench: Workbench, asset: str, partition: str, check: str) -> datetime | None:
+    """Since when a check has failed without holding in between, by the history of checks."""
+    since = bench.value(
+        "select min(evaluated_at) from wh.ops.check_history h where asset = ? and partition = ? and check_name = ? and status = 'failed' "
+        "and not exists (from wh.ops.check_history o where o.asset = h.asset and o.partition = h.partition and o.check_name = h.check_name "
+        "and o.status <> 'failed' and (o.evaluated_at > h.evaluated_at or o.last_evaluated_at > h.last_evaluated_at))",
+        [asset, partition, check],
+    )
+    return since.replace(tzinfo=UTC) if since is not None else None
 
 
 _MOMENTS = ("began_at", "since", "first_day", "day", "snapshot", "period")
@@ -153,29 +164,35 @@ def _column(numbers: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]]) -
 
 
 _STEPS = """
-with newest as (
-    select * from wh.ops.steps where status in ('made', 'failed')
+with made as (
+    from wh.ops.steps where status in ('made', 'failed')
     qualify row_number() over (partition by asset order by started_at desc, run_id, step desc) = 1
+), judged as (
+    from wh.ops.steps where status in ('made', 'judged')
+    qualify row_number() over (partition by asset order by ended_at desc, run_id, step desc) = 1
+), wrong as (
+    select * from made where status = 'failed' and not exists (from wh.ops.batches b where b.asset = made.asset and b.wall_time > made.ended_at)
+    union all
+    select * from judged where contains(message, 'could not be judged')
 )
-select asset, run_id, message, facts ->> '$.error' from newest
-where (status = 'failed' or contains(message, 'could not be judged'))
-    and not exists (from wh.ops.batches b where b.asset = newest.asset and b.wall_time > newest.ended_at)
-order by asset
+select w.asset, w.status, w.run_id, w.message, w.facts ->> '$.error', c.clock_time
+from wrong w left join wh.ops.step_costs c on c.run_id = w.run_id and c.step = w.step order by w.asset, w.status
 """
 
 
 def _failed_steps(bench: Workbench, watch: Watch) -> Iterator[Signal]:
-    """Assets whose newest step failed, and which have not been made since nor come to need nothing."""
-    for asset, run_id, message, code in bench.rows(_STEPS):
+    """Assets whose newest step failed, and which have not been made since nor come to need nothing; checks that raised."""
+    now = watch.context.now
+    for asset, status, run_id, message, code, clock in bench.rows(_STEPS):
         node = watch.asset(asset)
-        if node is None or not node.stale(bench, watch.context, node.partitions(watch.context.now)):
+        if node is None or (status == "failed" and not node.stale(bench, watch.context, node.partitions(now))):
             continue
         lines = str(message).splitlines()
         got = next((line.strip() for line in lines[1:] if line.strip().startswith("got:")), "")
         yield Signal(
-            "step", "making_it_succeeds", cause_of_message(code, message), "error", watch.context.now,
-            f"{lines[0] if lines else 'failed'}{f'; {got}' if got else ''}", asset, asset, code=code or "",
-            numbers={"run": run_id}, place=node.place,
+            "step", "making_it_succeeds" if status == "failed" else "checks_can_be_judged", cause_of_message(code, message), "error",
+            clock.replace(tzinfo=UTC) if clock is not None else now, f"{lines[0] if lines else 'failed'}{f'; {got}' if got else ''}",
+            asset, asset, code=code or "", numbers={"run": run_id}, place=node.place,
         )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def causes_of(
     found = [
         *_differing("parameters", _twice(manifest), flattened(spec.estimator.model_dump(mode="json")), True),
         *_logic(manifest, spec),
-        *_differing("packages", manifest.get("packages", {}), _installed(manifest.get("packages", {}), ml_assets), True),
+        *_differing("packages", manifest.get("packages", {}), installed_versions(manifest.get("packages", {}), ml_assets), True),
         *_differing("machine", flattened(manifest.get("machine", {})), flattened(machine()), True),
         *_differing("fitting", _found(manifest.get("facts", {})), _found(facts), False),
         *_differing("declaration", _learning(spec), _learning(declared), False),
@@ -97,7 +97,8 @@ def _logic(manifest: Mapping[str, Any], spec: ModelSpec) -> Iterator[Cause]:
         yield Cause("code", "logic of training", manifest.get("logic"), now, True)
 
 
-def _installed(recorded: Mapping[str, str], ml_assets: str) -> dict[str, str]:
+def installed_versions(recorded: Mapping[str, str], ml_assets: str) -> dict[str, str]:
+    """The versions there are now of the packages that a manifest names."""
     found = {"ml_assets": ml_assets}
     for name in recorded:
         if name not in found:

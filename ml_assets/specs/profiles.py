@@ -58,7 +58,8 @@ class ProfileSpec(Spec):
         default=None, description="Dagster's instance file, copied once into the state folder; default SQLite."
     )
     alert_routes: dict[Name, EnvironmentSpec] = Field(
-        default_factory=dict, description="Name of a route → the variable that holds its URL. Nothing is sent yet."
+        default_factory=dict,
+        description="Name of a route → the variable that holds its URL, as Apprise has it (extra `alerts`). Incidents are told over it.",
     )
 
     @field_validator("home")

@@ -46,7 +46,7 @@ class ExampleSetAsset(TrainingSetAsset):
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         before = manifest_of(bench, self.name).get(UNPARTITIONED)
-        if before is not None and not self.due(before, context):
+        if before is not None and not self.due(bench, before, context):
             return {UNPARTITIONED: dict(before.inputs)}
         return {} if self._waits(bench, ()) else whole_inputs(bench, self.deps)
 

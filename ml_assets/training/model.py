@@ -15,8 +15,9 @@ from ml_assets.training.training_set import feature_columns
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged
-from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of, naive_utc
+from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint, manifest_of, naive_utc
 from ml_assets.warehouse.names import TableName, quoted
+from ml_assets.warehouse.retrain_requests import open_requests
 from ml_assets.warehouse.store import Workbench
 
 if TYPE_CHECKING:
@@ -137,8 +138,13 @@ class ModelAsset(ComputedTable):
             "estimator": self.spec.estimator.model_dump(mode="json"), "spec": self.spec.model_dump(mode="json"),
             "features": self.features, "facts": dict(facts), "data": data_snapshots(bench, self.training),
             "logic": self.logic, "trained_at": context.now.isoformat(), "trained_by": trained_by(), "packages": packages(context.package_version, *extra),
-            "machine": machine(),
+            "machine": machine(), "because": self._because(bench, training),
         }  # fmt: skip
+
+    def _because(self, bench: Workbench, training: ManifestRow) -> str:
+        """Why this version is trained: who asked for it, or why its training set was made."""
+        asked = open_requests(bench, self.spec.name)
+        return "; ".join(request.said for request in asked) or f"training set {training.note}"
 
     def _parts(self, bench: Workbench) -> dict[str, Any]:
         """Rows of each part, and of what was left out why."""

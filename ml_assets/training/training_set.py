@@ -17,6 +17,7 @@ from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, literal, quoted
+from ml_assets.warehouse.retrain_requests import open_requests
 from ml_assets.warehouse.store import Workbench
 
 _CADENCE = {"daily": "day", "weekly": "week", "monthly": "month"}
@@ -89,9 +90,10 @@ class TrainingSetAsset(ComputedTable):
             {str(table): logic for table, logic in self.meanings.items()},
         )
 
-    def due(self, before: ManifestRow | None, context: RunContext) -> bool:
-        """Whether the schedule allows a new training set: never made, forced, or a new period has begun."""
-        if before is None or context.retrain or before.logic != self.logic:
+    def due(self, bench: Workbench, before: ManifestRow | None, context: RunContext) -> bool:
+        """Inside a reading block: whether a new training set may be made: never made, forced, asked for by a monitor, or a
+        new period of the schedule has begun."""
+        if before is None or context.retrain or before.logic != self.logic or open_requests(bench, self.spec.name):
             return True
         if self.spec.retrain == "manual":
             return False
@@ -100,7 +102,7 @@ class TrainingSetAsset(ComputedTable):
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         before = manifest_of(bench, self.name).get(UNPARTITIONED)
-        if before is not None and not self.due(before, context):
+        if before is not None and not self.due(bench, before, context):
             return {UNPARTITIONED: dict(before.inputs)}
         labelled = self._labelled(bench, context.now)
         if not labelled or self._waits(bench, labelled):

@@ -79,6 +79,8 @@ class TableAsset(ABC):
     kinds: tuple[str, ...] = ("duckdb",)
     # What its steps will import: loaded ahead, while the engine works on something else.
     imports: tuple[str, ...] = ()
+    # Made although something that it follows failed: it reads nothing of that.
+    undeterred = False
     # Columns that some raw table of the use case declares personal: never shown, whatever table they have come to.
     personal: frozenset[str] = frozenset()
 

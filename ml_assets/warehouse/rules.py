@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from math import log1p
 
 from ml_assets.specs.base import Severity
@@ -20,6 +20,7 @@ from ml_assets.warehouse.results import CheckFinding
 _ROBUST_SCALE = 1.4826  # median absolute deviation → standard deviation, for a normal distribution
 _LEAST_LOG_SPREAD = 0.05
 _MOST_RULES = 20  # of a wide table, broken rules that are shown with rows
+_DAY = timedelta(days=1)
 ERROR: Severity = "error"
 WARN: Severity = "warn"
 
@@ -206,33 +207,55 @@ def volume_check(volume: VolumeSpec, event_time: str | None = None) -> Check:
 
     Distance is |log(1 + rows) - median| over 1.4826 times the median absolute deviation (at least 0.05) of the logs of
     up to `volume.history` earlier periods; with fewer than four of them the check does not apply. The day of the clock
-    is not over and never judged; days without rows are a matter of freshness.
+    is not over and never judged. Nor is the newest day, until 24 hours after its end, if it stops earlier than days do:
+    its rest may still come. Days without rows are a matter of freshness.
     """
     name = "volume_is_as_usual"
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
         partitioned = scope.partition_column is not None
-        period = f"strftime({quoted(scope.partition_column or event_time or '')}, '%Y-%m-%d')"
-        today = scope.now.astimezone(UTC).strftime("%Y-%m-%d")
-        complete = "period is not null" if partitioned else f"period < {literal(today)}"
-        counts = dict(
-            scope.bench.rows(
-                f"select {period} as period, count(*) from {scope.table.quoted} where {complete} group by 1 order by 1"
-            )
+        column = quoted(scope.partition_column or event_time or "")
+        period, now = f"strftime({column}, '%Y-%m-%d')", scope.now.astimezone(UTC)
+        complete = "period is not null" if partitioned else f"period < {literal(now.strftime('%Y-%m-%d'))}"
+        found = scope.bench.rows(
+            f"select {period} as period, count(*), epoch(max({column})::timestamp) % 86400 from {scope.table.quoted} "
+            f"where {complete} group by 1 order by 1"
         )
-        periods = list(counts)
-        asked = list(scope.partitions) if partitioned else periods[-1:]
+        counts = {key: rows for key, rows, _ in found}
         findings = []
-        for key in asked:
-            earlier = [counts[p] for p in periods if p < key][-volume.history :]
+        for key in scope.partitions if partitioned else list(counts)[-1:]:
+            earlier = [counts[p] for p in counts if p < key][-volume.history :]
             target = key if partitioned else UNPARTITIONED
-            findings.append(_volume_finding(name, target, key, counts.get(key, 0), earlier, volume.tolerance))
+            finding = _volume_finding(name, target, key, counts.get(key, 0), earlier, volume.tolerance)
+            if not partitioned and finding.status == "failed" and counts[key] < statistics.median(earlier):
+                ends = [end for _, _, end in found]
+                recent = now - datetime.fromisoformat(key).replace(tzinfo=UTC) < 2 * _DAY
+                if recent and ends_early(ends[-1], ends[-1 - volume.history : -1]):
+                    finding = _unfinished(finding, ends[-1])
+            findings.append(finding)
         return findings
 
     return Check(
         name, "DQ004", f"The row count is within {volume.tolerance:g} robust deviations of earlier periods.", judge,
         volume.severity,
     )  # fmt: skip
+
+
+def ends_early(end: float, earlier: Sequence[float]) -> bool:
+    """Whether a day's last event comes before `earliest_end`; never without at least four days before it."""
+    return len(earlier) >= 4 and end <= earliest_end(earlier)
+
+
+def earliest_end(earlier: Sequence[float]) -> float:
+    """How early (seconds after midnight) a day may end: an hour before all those before it, and farther from the earliest
+    of them than that is from the median."""
+    first = min(earlier)
+    return first - max(3600.0, statistics.median(earlier) - first)
+
+
+def _unfinished(finding: CheckFinding, end: float) -> CheckFinding:
+    said = f"unfinished: it ends at {end // 3600:02.0f}:{end // 60 % 60:02.0f}, which no day before it does"
+    return replace(finding, status="not_applicable", summary=f"{finding.summary}; {said}")
 
 
 def _volume_finding(

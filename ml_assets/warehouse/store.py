@@ -164,8 +164,9 @@ class Workbench:
 
     def value(self, sql: str, parameters: Any = None) -> Any:
         """The first column of the first row, None without a row."""
-        row = self.execute(sql, parameters).fetchone()
-        return row[0] if row else None
+        # Fetched to the end: an unfinished result would keep the connection from handing out Arrow tables.
+        found = self.rows(sql, parameters)
+        return found[0][0] if found else None
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -33,7 +33,11 @@ class TestExplain:
             ("raw.orders", ["landing files shop/*.csv"], ["staging.sales"]),
             ("staging.sales", ["raw.orders"], ["features.habits", "labels.again__population", "labels.again"]),
             ("features.habits", ["staging.sales"], ["training.again", "scores.again"]),
-            ("models.again", ["training.again"], ["evaluation.again", "models.again__champion"]),
+            (
+                "models.again",
+                ["training.again"],
+                ["models.again__reference", "evaluation.again", "models.again__champion"],
+            ),
             ("scores/again", ["models.again__champion", "labels.again__population", "features.habits"], []),
         ],
     )

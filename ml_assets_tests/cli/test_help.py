@@ -32,7 +32,12 @@ COMMANDS = (
     "schema",
     "ui",
     "replay",
+    "metrics",
+    "telemetry",
+    "kpi",
     "incidents",
+    "doctor",
+    "alerts",
     "backup",
     "restore",
     *REGISTRY,
@@ -69,7 +74,8 @@ def test_help_begins_with_what_the_command_does(command: str) -> None:
 def test_components_lists_every_type_and_its_purpose() -> None:
     shown = CliRunner().invoke(main, ["components"]).output.splitlines()
     assert [line.split()[0] for line in shown] == [
-        f"ml_assets.{name}" for name in ("RawTable", "SqlTable", "FeatureSet", "Model", "ScoredOutput")
+        f"ml_assets.{name}"
+        for name in ("RawTable", "SqlTable", "FeatureSet", "Model", "ScoredOutput", "Monitor", "Operations")
     ]
     assert all(len(line.split()) > 3 for line in shown)
 
@@ -164,7 +170,7 @@ def test_components_prints_a_document_to_begin_with(kind: str) -> None:
 def test_components_prints_no_document_of_what_is_no_type(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, ["components", *words])
     assert result.exit_code == 2
-    assert "one of: FeatureSet, Model, RawTable" in result.stderr
+    assert "one of: FeatureSet, Model, Monitor, Operations, RawTable" in result.stderr
 
 
 def test_components_gives_the_schema_of_a_nested_field() -> None:

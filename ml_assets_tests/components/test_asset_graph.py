@@ -144,7 +144,7 @@ def test_every_asset_reads_assets_of_the_graph() -> None:
 def test_sensors_and_schedules_are_on_from_the_start() -> None:
     assert {sensor.name: sensor.default_status for sensor in defs.sensors or ()} == {
         "load_invoices_on_landing": dg.DefaultSensorStatus.RUNNING, "make_what_is_out_of_date": dg.DefaultSensorStatus.RUNNING,
-            "show_what_the_command_line_made": dg.DefaultSensorStatus.RUNNING,
+            "show_what_the_command_line_made": dg.DefaultSensorStatus.RUNNING, "watch_incidents": dg.DefaultSensorStatus.RUNNING,
     }  # fmt: skip
     schedules = {schedule.name: schedule.default_status for schedule in defs.schedules or ()}
     assert set(schedules) == {"retrain_repeat_purchase_weekly", "score_repeat_purchase_every_week"}

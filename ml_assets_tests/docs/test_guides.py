@@ -34,6 +34,7 @@ FURTHER = [
     "how-to/add-a-slice.md",
     "how-to/add-a-gate-rule.md",
     "how-to/backfill.md",
+    "how-to/send-alerts.md",
 ]
 PAGES = sorted((*(DOCS / "guides").glob("*.md"), *(DOCS / "how-to").glob("*.md")))
 # Those that need more than a shell are followed by ml_assets_tests/deploy/test_how_to.py.

@@ -16,7 +16,7 @@ REAL_FILES = ROOT.parent / "shared" / "data" / "online_retail"
 
 
 def ml_assets(
-    home: Path, *words: str, now: str | None = None, project: Path = ROOT
+    home: Path, *words: str, now: str | None = None, project: Path = ROOT, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """Run `ml-assets` in a process of its own."""
     environment = {**os.environ, "ML_ASSETS_HOME": str(home), "DO_NOT_TRACK": "1"}
@@ -26,7 +26,7 @@ def ml_assets(
         environment["ML_ASSETS_NOW"] = now
     return subprocess.run(
         [sys.executable, "-m", "ml_assets.cli", "--project", str(project), *words],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def test_a_model_of_a_source_yields_no_labels_and_no_population(tmp_path: Path) 
     names = {str(asset.name) for asset in FlatProject.create(tmp_path / "project", GOOD).graph()}
     assert names == {
         "raw.visits", "training.visit_model", "models.visit_model", "evaluation.visit_model",
-        "models.visit_model__champion", "scores.visit_scores",
+        "models.visit_model__champion", "models.visit_model__reference", "scores.visit_scores",
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
 
 ALL = [
     "raw.orders", "staging.sales", "features.habits", "labels.again__population", "labels.again", "training.again",
-    "models.again", "evaluation.again", "models.again__champion", "scores.again",
+    "models.again", "models.again__reference", "evaluation.again", "models.again__champion", "scores.again",
 ]  # fmt: skip
 
 
@@ -63,7 +63,7 @@ class TestSelection:
 class TestStages:
     def test_stages_hold_one_grid_each_and_follow_what_they_read(self, graph: Graph) -> None:
         found = stages(graph)
-        assert [[str(asset.name) for asset in stage] for stage in found] == [ALL[:2], ALL[2:5], ALL[5:9], ALL[9:]]
+        assert [[str(asset.name) for asset in stage] for stage in found] == [ALL[:2], ALL[2:5], ALL[5:10], ALL[10:]]
 
     def test_stages_of_a_part_need_only_that_part(self, graph: Graph) -> None:
         assert [[str(a.name) for a in stage] for stage in stages(select(graph, "scores.again,raw.orders"))] == [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.operations.coverage import operations_spec, production_assets
+from ml_assets.operations.coverage import production_assets
 from ml_assets_tests.tiny import TinyProject
 
 SCORES_MONITOR = """\
@@ -82,8 +82,8 @@ def test_production_tells_runbooks_that_are_no_file(project: TinyProject) -> Non
 
 
 def test_operations_are_found_where_they_are_declared(project: TinyProject) -> None:
-    assert operations_spec(project.graph()) is None
+    assert project.graph().operations is None
     project.declare("operations", OPERATIONS)
-    spec = operations_spec(project.graph())
+    spec = project.graph().operations
     assert spec is not None
     assert spec.on_duty == ("team:night",)

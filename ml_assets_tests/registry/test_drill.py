@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ml_assets.errors import NotMaterializedError, RegistryError
-from ml_assets.registry.drill import drill_rollback
+from ml_assets.registry.drill import Readiness, drill_rollback, rollback_readiness
 from ml_assets.registry.golden import MOST_ROWS, answer_golden
 from ml_assets.training.versions import load_version
 from ml_assets_tests.registry.people import pointed, refused_successor, two_champions
@@ -76,3 +76,30 @@ def test_check_finds_a_champion_that_answers_differently(tmp_path: Path) -> None
     assert world.judge(world.champion)[name].status == "failed"
     world.lab.alter("delete from wh.ops.golden_rows")
     assert world.judge(world.champion)[name].status == "not_applicable"
+
+
+def looked_at(world: World) -> Readiness:
+    with world.lab.warehouse.reading() as bench:
+        return rollback_readiness(bench, "again", world.lab.context().now)
+
+
+def test_readiness_tells_without_moving_anything_that_a_rollback_would_work(tmp_path: Path) -> None:
+    world = two_champions(tmp_path)
+    before = books(world)
+    assert looked_at(world) == Readiness("again", 2, 1, "")
+    assert books(world) == before
+
+
+def test_readiness_says_why_a_rollback_would_not_work(tmp_path: Path) -> None:
+    world = two_champions(tmp_path)
+    world.lab.alter(NUDGE)
+    found = looked_at(world)
+    assert (found.is_ready, found.is_first) == (False, False)
+    assert found.reason == "again@1 does not answer as it did when it was judged"
+    world.lab.alter("update wh.ops.verdicts set passed = false, reasons = 'worse' where version = 1")
+    assert looked_at(world).reason == "again@1 may not serve"
+
+
+def test_readiness_of_a_first_champion_has_nothing_to_go_back_to(tmp_path: Path) -> None:
+    found = looked_at(refused_successor(tmp_path))
+    assert (found.champion, found.is_ready, found.is_first) == (1, False, True)

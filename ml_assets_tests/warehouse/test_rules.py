@@ -303,3 +303,24 @@ def test_declared_table_gets_the_checks_it_asks_for(tmp_path: Path) -> None:
         "data_is_fresh": "failed", "references_exist_in_staging_events": "passed",
         "references_exist_in_staging_events_2": "passed", "no_row_depends_on_later_rows": "not_applicable",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("now", "status"),
+    [
+        pytest.param("2011-06-01T00:00", "not_applicable", id="just_over"),
+        pytest.param("2011-06-01T23:59", "not_applicable", id="a_day_later"),
+        pytest.param("2011-06-02T00:00", "failed", id="nothing_came_any_more"),
+    ],
+)
+def test_newest_day_that_ends_at_midday_is_unfinished_until_a_day_later(tmp_path: Path, now: str, status: str) -> None:
+    lab = Lab(tmp_path, instant(now))
+    hours = [(instant("2011-05-26") + timedelta(days=day, hours=hour)) for day in range(6) for hour in range(8, 18)]
+    rows = [(at.replace(tzinfo=None),) for at in hours for _ in range(9) if at < instant("2011-05-31T10:00")]
+    lab.given(str(TABLE), rows, {"at": "timestamp"}, None)
+
+    finding = lab.judge(volume_check(VolumeSpec(), "at"), str(TABLE))
+
+    assert finding.status == status
+    assert finding.numbers["rows"] == 18
+    assert ("unfinished: it ends at 09:00, which no day before it does" in finding.summary) == (status != "failed")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 
 from ml_assets.operations.alerts.routes import url_of
 from ml_assets.specs.profiles import ProfileSpec
@@ -28,6 +29,10 @@ def deliver(
 ) -> dict[str, list[Delivery]]:
     """Route → what came of each of its texts, in their order. Routes are served side by side; what has not been taken at the
     deadline counts as not sent, and holds nobody up."""
+    if texts:
+        # Here, where it costs none of the receivers' time; where it is missing, each route says so.
+        with suppress(ImportError):
+            import_module("apprise")
     found: dict[str, list[Delivery]] = {route: [] for route in texts}
     threads = [
         threading.Thread(target=_serve, args=(profile, route, some, found[route]), name=f"alert-{route}", daemon=True)

@@ -84,6 +84,11 @@ def alerts_where(bench: Workbench, condition: str, values: Sequence[object] = ()
     ]
 
 
+def alerts_wait(bench: Workbench) -> bool:
+    """Inside a reading block: whether something has to be sent."""
+    return bool(bench.value("select count(*) from wh.ops.alerts where status in ('due', 'failed')"))
+
+
 def send_due(watch: Watch) -> list[Alert]:
     """Send what waits, and book what came of it; the alerts as they stand then. Never raises for a receiver's sake."""
     context = watch.context

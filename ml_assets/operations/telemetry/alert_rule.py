@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
-IncidentSeverity = Literal["critical", "major", "minor"]
+from ml_assets.operations.incident_book import IncidentSeverity
+
 HEAD = "# Made by `ml-assets telemetry generate` from the declarations of the project: change those, not this file.\n"
 
 

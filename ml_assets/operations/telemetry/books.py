@@ -18,7 +18,7 @@ from ml_assets.warehouse.store import Workbench
 
 STEP_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
 LOCK_SECONDS = (0.005, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0, 300.0)
-_STATUS = "case when status = 'made' and message <> '' then 'blocked' else status end"
+_STATUS = "if(status <> 'failed' and message <> '', 'blocked', status)"
 _MOST_NUMBERS = 40
 
 
@@ -44,12 +44,12 @@ def _steps(bench: Workbench, reading: Reading, names: list[str]) -> None:
         "select command, epoch(max(ended_at)) from wh.ops.steps group by command"))  # fmt: skip
     bench.execute(
         f"create or replace temp table known_steps as select asset, {_STATUS} as state, started_at, ended_at, run_id, step, "
-        "epoch(ended_at - started_at) as seconds from wh.ops.steps where list_contains(?, asset)",
+        "epoch(ended_at - started_at) as seconds, command from wh.ops.steps where list_contains(?, asset)",
         [names],
     )
     reading.put_rows("steps", bench.rows("select asset, state, count(*) from known_steps group by all"))
     last = bench.rows(
-        "select asset, seconds, epoch(ended_at), state in ('failed', 'blocked') from known_steps where state <> 'judged' "
+        "select asset, seconds, epoch(ended_at), state in ('failed', 'blocked') from known_steps where command <> 'check' "
         "qualify row_number() over (partition by asset order by ended_at desc, step desc) = 1"
     )
     for asset, seconds, ended, failed in last:

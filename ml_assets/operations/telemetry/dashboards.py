@@ -150,6 +150,9 @@ def _operations() -> Iterator[Panel]:
     yield Panel("Steps, 95th percentile of a week", "timeseries",
                 (Query(f"histogram_quantile(0.95, sum by (asset, le) (rate({_s('step_duration_seconds')}_bucket[7d])))", "{{asset}}"),),
                 unit="s")  # fmt: skip
+    yield Panel(
+        "CPU seconds a day", "timeseries", (Query(f"increase({_s('step_cpu_seconds')}[1d])", "{{asset}}"),), unit="s"
+    )
     yield Panel("Waiting for the lock, 95th percentile of an hour", "timeseries",
                 (Query(f"histogram_quantile(0.95, sum by (le) (rate({_s('lock_wait_seconds')}_bucket[1h])))", "wait"),), unit="s",
                 limits=(30,))  # fmt: skip

@@ -62,6 +62,6 @@ def listening(home: Home, *, to_stderr: bool = False) -> Iterator[Listener]:
 
 
 @cache
-def process_listener(root: Path) -> Listener:
+def process_listener(root: Path) -> Listening:
     """For steps that Dagster runs: one listener of a state folder for as long as the process lives."""
     return Listening(Home(root), os.environ, to_stderr=os.environ.get(LOG_FORMAT) == "json")

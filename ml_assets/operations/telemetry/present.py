@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from ml_assets.graph.age_limit import age_limit
 from ml_assets.graph.compile import Graph
-from ml_assets.graph.plan import stage_plan, stages
+from ml_assets.graph.plan import out_of_date
+from ml_assets.operations.freshness import CODE
+from ml_assets.operations.surroundings import disk_space
 from ml_assets.operations.telemetry.readings import Reading
 from ml_assets.warehouse.asset import RunContext, TableAsset
 from ml_assets.warehouse.check import Check, CheckScope
+from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
-_FRESHNESS, _HOUR = "FR001", 3600.0
+_HOUR = 3600.0
 
 
 def read_present(bench: Workbench, context: RunContext, graph: Graph, fresh_for: str) -> Reading:
@@ -26,12 +28,12 @@ def read_present(bench: Workbench, context: RunContext, graph: Graph, fresh_for:
     for asset in assets:
         reading.put("asset_age_limit_seconds", age_limit(asset, fresh_for).total_seconds(), str(asset.name))
         for check in asset.checks:
-            if check.code == _FRESHNESS and bench.has_table(asset.name):
+            if check.code == CODE and bench.has_table(asset.name):
                 _age(bench, context, asset, check, reading)
-    for stage in stages(assets):
-        due = {asset.name for asset in stage_plan(bench, context, stage).assets}
-        for asset in stage:
-            reading.put("asset_out_of_date", int(asset.name in due), str(asset.name))
+    # What is made from something that is due may become so too; a plan of one stage does not look that far.
+    due = graph.downstream({TableName.parse(name) for name in out_of_date(bench, context, assets)})
+    for asset in assets:
+        reading.put("asset_out_of_date", int(asset.name in due), str(asset.name))
     return reading
 
 
@@ -46,9 +48,9 @@ def read_surroundings(home: Path, warehouse: Path) -> Reading:
     """Disk and file sizes, for which nothing has to be opened."""
     reading = Reading()
     folder = next(path for path in (home, *home.parents) if path.exists())
-    usage = shutil.disk_usage(folder)
-    reading.put("disk_free_bytes", usage.free)
-    reading.put("disk_size_bytes", usage.total)
+    size, free = disk_space(folder)
+    reading.put("disk_free_bytes", free)
+    reading.put("disk_size_bytes", size)
     if warehouse.exists():
         reading.put("warehouse_size_bytes", warehouse.stat().st_size)
     return reading

@@ -8,10 +8,13 @@ from itertools import groupby
 from ml_assets.graph.compile import Graph
 from ml_assets.graph.events import model_of
 from ml_assets.monitoring.production import ProductionAsset
-from ml_assets.operations.coverage import operations_spec, production_assets
+from ml_assets.operations.coverage import production_assets
+from ml_assets.operations.freshness import CODE
+from ml_assets.operations.incident_book import IncidentSeverity
 from ml_assets.operations.runbooks import runbook_of
-from ml_assets.operations.telemetry.alert_rule import AlertRule, IncidentSeverity
+from ml_assets.operations.telemetry.alert_rule import AlertRule
 from ml_assets.operations.telemetry.catalogue import CATALOGUE
+from ml_assets.operations.watch import subject_of
 from ml_assets.specs import MonitorSpec, OperationsSpec
 from ml_assets.specs.monitors import RetrainSpec
 from ml_assets.specs.times import span_length
@@ -20,7 +23,6 @@ from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.names import TableName
 
 JOB = "ml_assets"
-_FRESHNESS = "FR001"
 # Kind of trouble and name of the alert, by the first letters of a monitor's codes.
 _OF_MONITORS = {
     "DR": ("drift", "MlAssetsDrift"),
@@ -45,14 +47,14 @@ def alert_rules(graph: Graph, runbooks_at: str = "") -> list[AlertRule]:
 class _Rules:
     def __init__(self, graph: Graph, runbooks_at: str) -> None:
         self._graph, self._base = graph, runbooks_at
-        self._operations: OperationsSpec | None = operations_spec(graph)
+        self._operations: OperationsSpec | None = graph.operations
         self._production: dict[TableName, ProductionAsset] = {one.name: one for one in production_assets(graph)}
 
     def of_asset(self, asset: TableAsset) -> Iterator[AlertRule]:
         watching = self._graph.declared_by[asset.name].spec
         yield self._failed_step(asset)
         yield self._overdue(asset)
-        if any(check.code == _FRESHNESS for check in asset.checks):
+        if any(check.code == CODE for check in asset.checks):
             yield self._stale_data(asset)
         if isinstance(watching, MonitorSpec | OperationsSpec):
             yield from self._failed_monitor(asset, watching)
@@ -70,13 +72,14 @@ class _Rules:
             "One commit in twenty of the last hour waited {{ $value | humanizeDuration }} or longer for the warehouse's lock.",
             "lock", "10m",
         )  # fmt: skip
+        limit = (self._operations or OperationsSpec(name="operations")).free_disk
         yield self._project_rule(
-            "disk", "MlAssetsDiskFilling", f"{free} / {size} < 0.1", "major", "The disk is filling up",
+            "disk", "MlAssetsDiskFilling", f"{free} / {size} < {limit:g}", "major", "The disk is filling up",
             "{{ $value | humanizePercentage }} of the disk with the state folder is free; a run needs room for its results.",
             "disk", "10m",
         )  # fmt: skip
         yield self._project_rule(
-            "disk", "MlAssetsDiskFull", f"{free} / {size} < 0.02", "critical", "The disk is full",
+            "disk", "MlAssetsDiskFull", f"{free} / {size} < {limit / 10:g}", "critical", "The disk is full",
             "{{ $value | humanizePercentage }} of the disk with the state folder is free: nothing can be committed.", "disk", "",
         )  # fmt: skip
         yield self._project_rule(
@@ -114,12 +117,12 @@ class _Rules:
             f"{_of('data_age_seconds', asset)} > {_of('data_age_limit_seconds', asset)}", self._weight(asset),
             f"No new data has come into {asset.name}",
             f"The newest event of {asset.name} is {{{{ $value | humanizeDuration }}}} old, closed days left out. {_declared(asset)}",
-            runbook_of(_FRESHNESS, self._operations, None),
+            runbook_of(CODE, self._operations, None),
         )  # fmt: skip
 
     def _failed_checks(self, asset: TableAsset) -> Iterator[AlertRule]:
         """One rule for the ERROR checks of each runbook; freshness has its own, which does not wait for a run."""
-        checks = [check for check in asset.checks if check.severity == "error" and check.code != _FRESHNESS]
+        checks = [check for check in asset.checks if check.severity == "error" and check.code != CODE]
         for runbook, codes in self._by_runbook(checks, None):
             failed = _of("check_failed", asset, f'code=~"{"|".join(codes)}",severity="error"')
             yield self._asset_rule(
@@ -131,14 +134,14 @@ class _Rules:
     def _failed_monitor(self, asset: TableAsset, spec: MonitorSpec | OperationsSpec) -> Iterator[AlertRule]:
         """Checks of a monitor are told of whatever their severity: to be told is what a monitor is declared for."""
         monitor = spec if isinstance(spec, MonitorSpec) else None
-        watched = f"scores.{monitor.scores}" if monitor and monitor.scores else monitor.table if monitor else None
+        watched = str(subject_of(asset))
         for runbook, codes in self._by_runbook(asset.checks, monitor):
             for letters, same in groupby(codes, key=lambda code: code.rstrip("0123456789")):
                 kind, alert = _OF_MONITORS.get(letters, _OTHER)
                 yield self._asset_rule(
                     asset, kind, alert, f'{_of("check_failed", asset, f"code=~{_alternatives(list(same))}")} == 1',
                     "major" if monitor and monitor.severity == "error" else "minor",
-                    f"{watched or asset.name}: {kind.replace('_', ' ')}",
+                    f"{watched}: {kind.replace('_', ' ')}",
                     f"{{{{ $labels.check }}}} ({{{{ $labels.code }}}}) of {asset.name} does not hold. {_declared(asset)}",
                     runbook, watched=watched,
                 )  # fmt: skip

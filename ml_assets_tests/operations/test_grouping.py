@@ -1,0 +1,128 @@
+"""What a signal upstream, at the same time or before, explains is a symptom; what it cannot explain is a cause of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml_assets.graph.compile import Graph
+from ml_assets.operations.causes import CAUSES, Cause
+from ml_assets.operations.grouping import grouped
+from ml_assets.operations.signals import Signal
+from ml_assets_tests.tiny import TinyProject
+
+DAY = datetime(2024, 4, 1, tzinfo=UTC)
+TABLES = ("raw.orders", "staging.sales", "features.habits", "models.again", "scores.again", "")
+
+
+def signal(cause: Cause, subject: str, *, day: int = 0, column: str = "", **facts: Any) -> Signal:
+    values = {
+        "severity": "error",
+        "asset": subject,
+        "began_at": DAY + timedelta(days=day),
+        "summary": f"{cause} of {subject}",
+    } | facts
+    return Signal("check", f"{cause}_{column}", cause, subject=subject, column=column, **values)
+
+
+@pytest.fixture(scope="module")
+def graph(tiny: TinyProject) -> Graph:
+    return tiny.graph()
+
+
+def roots(graph: Graph, *signals: Signal) -> list[str]:
+    """Cause and table of each group."""
+    return sorted(f"{group.root.cause} {group.root.subject}".strip() for group in grouped(signals, graph))
+
+
+def test_drift_below_missing_values_is_their_symptom(graph: Graph) -> None:
+    found = roots(
+        graph,
+        signal("drift", "scores.again"),
+        signal("nulls", "raw.orders", column="amount"),
+        signal("stale", "features.habits"),
+    )
+    assert found == ["nulls raw.orders"]
+
+
+def test_what_began_before_is_not_explained(graph: Graph) -> None:
+    assert roots(graph, signal("drift", "features.habits", day=-1), signal("nulls", "raw.orders")) == [
+        "drift features.habits",
+        "nulls raw.orders",
+    ]
+
+
+def test_what_began_weeks_later_is_not_explained(graph: Graph) -> None:
+    assert len(roots(graph, signal("nulls", "raw.orders"), signal("drift", "features.habits", day=20))) == 2
+
+
+def test_what_lasts_explains_what_began_while_it_lasted(graph: Graph) -> None:
+    lasting = signal("nulls", "raw.orders", last_at=DAY + timedelta(days=19))
+    assert roots(graph, lasting, signal("drift", "features.habits", day=20)) == ["nulls raw.orders"]
+
+
+def test_trouble_downstream_explains_nothing_upstream(graph: Graph) -> None:
+    found = roots(graph, signal("schema", "scores.again"), signal("nulls", "raw.orders", day=1))
+    assert found == ["nulls raw.orders", "schema scores.again"]
+
+
+def test_columns_of_one_table_on_one_day_are_one_cause(graph: Graph) -> None:
+    some = signal("nulls", "raw.orders", column="amount", numbers={"value": 0.4})
+    most = signal("nulls", "raw.orders", column="customer_id", numbers={"value": 0.9})
+    [group] = grouped([some, most], graph)
+    assert group.root.column == "customer_id"
+
+
+def test_faults_of_one_table_on_different_days_are_two_causes(graph: Graph) -> None:
+    assert len(roots(graph, signal("nulls", "raw.orders"), signal("duplicates", "raw.orders", day=2))) == 2
+
+
+def test_changed_statement_explains_drift_and_no_missing_values_above(graph: Graph) -> None:
+    found = roots(
+        graph, signal("code", "staging.sales"), signal("drift", "features.habits"), signal("nulls", "raw.orders", day=1)
+    )
+    assert found == ["code staging.sales", "nulls raw.orders"]
+
+
+def test_full_disk_explains_every_failed_run_and_no_drift(graph: Graph) -> None:
+    found = roots(
+        graph,
+        signal("disk", ""),
+        signal("failed_run", "features.habits"),
+        signal("failed_run", "raw.orders"),
+        signal("drift", "scores.again"),
+    )
+    assert found == ["disk", "drift scores.again"]
+
+
+def test_blocked_tables_are_symptoms_however_long_ago_the_block_began(graph: Graph) -> None:
+    assert roots(graph, signal("schema", "staging.sales"), signal("stale", "features.habits", day=60)) == [
+        "schema staging.sales"
+    ]
+
+
+signals = st.lists(
+    st.builds(
+        signal, st.sampled_from(CAUSES), st.sampled_from(TABLES), day=st.integers(0, 12), column=st.sampled_from(("", "amount")),
+        severity=st.sampled_from(("error", "warn")),
+    ),
+    max_size=8, unique_by=lambda one: one.key,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=signals)
+def test_every_signal_is_in_one_group_whatever_the_order(tiny: TinyProject, found: Sequence[Signal]) -> None:
+    graph = _GRAPH.setdefault("tiny", tiny.graph())
+    groups = grouped(found, graph)
+    keys = [one.key for group in groups for one in group.signals]
+    assert sorted(keys) == sorted(one.key for one in found)
+    assert grouped(list(reversed(found)), graph) == groups
+
+
+_GRAPH: dict[str, Graph] = {}
