@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ml_assets.evaluation.catalogue import HEADLINE, LOSS
 from ml_assets.evaluation.checks import evaluation_checks
 from ml_assets.evaluation.measured_values import MeasuredValue, whole_test
-from ml_assets.evaluation.metrics import HEADLINE, LOSS
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import ChronologicalSplitSpec
 from ml_assets.training.versions import ModelVersion, load_version

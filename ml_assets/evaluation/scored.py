@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml_assets.evaluation.bootstrap import BootstrapReport
+from ml_assets.evaluation.catalogue import MetricOptions
 from ml_assets.evaluation.measured_values import MeasuredValue
-from ml_assets.evaluation.metrics import MetricOptions, Vector, measure
+from ml_assets.evaluation.metrics import Vector, measure
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import ChronologicalSplitSpec
 from ml_assets.training.fitting import query_codes

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from ml_assets.monitoring.effects import Effects, permuted_effects, tree_effects
-from ml_assets.monitoring.reference_rows import REFERENCE_COLUMNS, Watched, reference_rows
-from ml_assets.monitoring.sketch import Bins
-from ml_assets.monitoring.sketch_sql import learn_bins, sketches
 from ml_assets.scoring.scores import score_columns
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import ChronologicalSplitSpec
 from ml_assets.training.examples import FeatureColumns, feature_contracts
-from ml_assets.training.matrix import arrow_rows
-from ml_assets.training.package import Package
-from ml_assets.training.rows import Matrix
 from ml_assets.training.versions import ModelVersion, load_version
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
@@ -29,6 +17,17 @@ from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.rules import unique_check
 from ml_assets.warehouse.store import Workbench
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from ml_assets.monitoring.effects import Effects
+    from ml_assets.monitoring.reference_rows import Watched
+    from ml_assets.monitoring.sketch import Bins
+    from ml_assets.training.package import Package
+    from ml_assets.training.rows import Matrix
 
 MOST_PERIODS = 104
 REFERENCE_LOGIC = "reference/1"
@@ -79,6 +78,9 @@ class ReferenceAsset(ComputedTable):
         return read if learnt_from == read[UNPARTITIONED][str(self.training)] else {}
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        from ml_assets.monitoring.reference_rows import reference_rows
+        from ml_assets.monitoring.sketch_sql import learn_bins, sketches
+
         version = load_version(bench, self.spec.name)
         watched = [one for one in watched_columns(version.package, self.spec) if one.column not in self.hidden]
         table, matrix = self._rows(bench, version, watched)
@@ -102,6 +104,10 @@ class ReferenceAsset(ComputedTable):
 
     def _rows(self, bench: Workbench, version: ModelVersion, watched: Sequence[Watched]) -> tuple[pa.Table, Matrix]:
         """Every row of the training set with what is watched under its key, and the matrix of the version's encoder."""
+        import pyarrow as pa
+
+        from ml_assets.training.matrix import arrow_rows
+
         spec, package = self.spec, version.package
         split = spec.split
         period = f"date_trunc('{split.every}', snapshot)" if isinstance(split, ChronologicalSplitSpec) else "snapshot"
@@ -122,6 +128,9 @@ class ReferenceAsset(ComputedTable):
 
     def _effects(self, bench: Workbench, version: ModelVersion, matrix: Matrix, bins: Mapping[str, Bins]) -> Effects:
         """By key of the feature; `matrix` is of the test rows."""
+        from ml_assets.monitoring.effects import Effects, permuted_effects, tree_effects
+        from ml_assets.monitoring.reference_rows import Watched
+
         features = {Watched("feature", name, None).key: name for name in version.package.encoder.features}
         of_trees = tree_effects(
             version, matrix, self.spec.task, {name: bins[key] for key, name in features.items() if key in bins}
@@ -134,6 +143,8 @@ class ReferenceAsset(ComputedTable):
         )
 
     def _stage(self, bench: Workbench, version: int, rows: Sequence[Sequence[Any]]) -> None:
+        from ml_assets.monitoring.reference_rows import REFERENCE_COLUMNS
+
         bench.execute(f"create or replace temp table reference_sketches ({REFERENCE_COLUMNS})")
         if bench.has_table(self.name):
             bench.execute(
@@ -148,12 +159,17 @@ class ReferenceAsset(ComputedTable):
 
 
 def _is_test(table: pa.Table) -> npt.NDArray[np.bool_]:
+    import numpy as np
+    import pyarrow.compute as pc
+
     found = pc.equal(table["part"], "test").to_numpy(zero_copy_only=False)
     return np.asarray(found, dtype=np.bool_)
 
 
 def watched_columns(package: Package, spec: ModelSpec) -> list[Watched]:
     """What is watched of a version: the features that it sees, its score (and likeliest class), and the label."""
+    from ml_assets.monitoring.reference_rows import Watched
+
     encoder, target = package.encoder, package.signature.target
     declared = package.signature.columns
     truths = {name: ("false", "true") for name in encoder.features if declared.get(name) == "boolean"}

@@ -139,7 +139,7 @@ def test_medians_stay_small(record_property: Callable[[str, object], None]) -> N
 @pytest.mark.parametrize("command", ["--help", "status", "plan"])
 def test_a_command_that_only_looks_imports_no_library_of_models_or_frames(command: str, tiny: TinyProject) -> None:
     """Starting is most of what such a command takes."""
-    heavy = "dagster lightgbm optuna pandas pandera polars scipy sklearn skops vl_convert"
+    heavy = "dagster lightgbm numpy optuna pandas pandera polars pyarrow scipy sklearn skops vl_convert"
     code = (
         "import sys\nfrom ml_assets.cli import main\ntry:\n    main()\nexcept SystemExit:\n"
         f"    sys.exit(' '.join(sorted(set(sys.modules) & set({heavy!r}.split()))) or 'none')"
