@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ml_assets.evaluation.metrics import LOSS, metric_info
+from ml_assets.evaluation.catalogue import LOSS, metric_info
 from ml_assets.monitoring.kpis import GainPair
 from ml_assets.monitoring.performance_promise import ALL_ROWS
 from ml_assets.monitoring.production import ProductionAsset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ml_assets.evaluation.metrics import LOSS, PRIMARY, metric_info
+from ml_assets.evaluation.catalogue import LOSS, PRIMARY, metric_info
 from ml_assets.evaluation.page import card, escaped, table
 from ml_assets.evaluation.svg import Chart
 from ml_assets.monitoring.performance_promise import ALL_ROWS
