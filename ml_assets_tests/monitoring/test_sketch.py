@@ -171,6 +171,18 @@ def test_no_rows_have_an_empty_sketch(bench: Workbench) -> None:
     assert merged([found["x"], found["x"]]).rows == 0
 
 
+def test_bins_of_many_rows_are_placed_by_some_of_them_and_hold_them_all(bench: Workbench) -> None:
+    bench.execute(
+        "create or replace temp table many as select (i * 7919 % 450001)::double as x from range(450000) r(i)"
+    )
+    bins = learn_bins(bench, "many", ["x"], {})
+    found = sketches(bench, "many", bins)[None]["x"]
+
+    assert found.counts[0] == found.counts[-1] == 0
+    assert found.counts.sum() == 450_000
+    np.testing.assert_allclose(found.counts[1:-1], 22_500, rtol=0.04)
+
+
 def test_equal_rows_in_any_order_give_equal_bins_and_sketches(bench: Workbench) -> None:
     draws = np.random.default_rng(1)
     x, c = draws.gamma(0.5, 100, 3000), draws.choice(["u", "v", "w"], 3000)
