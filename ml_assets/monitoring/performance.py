@@ -12,7 +12,7 @@ from ml_assets.monitoring.base_rate import Projection
 from ml_assets.monitoring.base_rate_rows import BASE_RATE_COLUMNS, BaseRateRow, OutcomeHistory, reference_contents
 from ml_assets.monitoring.early_outcomes import EarlyOutcomesAsset
 from ml_assets.monitoring.monitor_page import write_monitor_page
-from ml_assets.monitoring.performance_checks import performance_checks
+from ml_assets.monitoring.performance_checks import performance_checks, verdicts
 from ml_assets.monitoring.performance_facts import performance_facts
 from ml_assets.monitoring.performance_promise import Promise, promise_contents, read_promise
 from ml_assets.monitoring.performance_rows import PERFORMANCE_COLUMNS, WatchedRows, performance_rows
@@ -156,7 +156,10 @@ class PerformanceAsset(ComputedTable):
             context.progress(str(self.name), done, len(partitions))
         _stage(bench, "measured", PERFORMANCE_COLUMNS, measured)
         _stage(bench, "rated", BASE_RATE_COLUMNS, rated)
-        return Staged("(select * from measured order by all)", performance_facts(bench, self.name, self.model.task))
+        judges = verdicts(self.spec, self.model, self.snapshots)
+        return Staged(
+            "(select * from measured order by all)", performance_facts(bench, self.name, self.model.task, judges)
+        )
 
     def _measured(
         self, table: pa.Table, key: str, context: RunContext, promise: Promise, history: OutcomeHistory | None

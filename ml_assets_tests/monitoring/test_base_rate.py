@@ -110,7 +110,7 @@ def test_budget_is_shared_by_four_checks_and_all_tests_of_a_snapshot() -> None:
 
     assert yearly * 4 * 365 / 7 == pytest.approx(1)
     assert chance_allowed(FalseAlarmSpec(at_most=1, per="year"), WEEKLY, tests=10) == pytest.approx(yearly / 10)
-    assert chance_allowed(FalseAlarmSpec(at_most=1, per="month"), WEEKLY) == pytest.approx(yearly * 12)
+    assert chance_allowed(FalseAlarmSpec(at_most=0.5, per="month"), WEEKLY) == pytest.approx(yearly * 6)
     assert chance_allowed(FalseAlarmSpec(at_most=1000, per="year"), WEEKLY) <= 0.05
     assert deviations_of(0.025) == pytest.approx(1.96, abs=0.001)
 

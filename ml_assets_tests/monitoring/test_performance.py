@@ -27,7 +27,7 @@ def test_every_snapshot_of_the_scores_has_every_metric_of_every_slice(made: Watc
     )
 
     assert {row[0] for row in rows} == {"2024-03-11", "2024-03-18", "2024-03-25", "2024-04-01"}
-    assert {row[1] for row in rows} == {"all", "orders_28d < 2", "orders_28d >= 2"}
+    assert {"all", "orders_28d < 2", "orders_28d >= 2"} < {row[1] for row in rows}
     assert all(set(row[2]) == names for row in rows)
     by_slice = {(row[0], row[1]): row[3] for row in rows}
     for key in {row[0] for row in rows}:
@@ -59,6 +59,18 @@ def test_promise_is_what_the_evaluation_of_the_scoring_version_says(made: Watche
     )
 
     assert stored == promised
+
+
+def test_equally_filled_bins_stay_where_the_evaluation_cut_them(made: Watched) -> None:
+    promised = {
+        row[0] for row in made.query("select distinct slice from wh.evaluation.again__slices where kind = 'declared'")
+    }
+    by_snapshot = made.query(
+        f"select list(distinct slice order by slice) from {TABLE} where slice like 'spend%' group by snapshot"
+    )
+
+    assert len(promised) == 2
+    assert [set(row[0]) for row in by_snapshot] == [promised] * 4
 
 
 def test_slice_without_a_promise_says_so(made: Watched) -> None:

@@ -19,7 +19,7 @@ attributes:
   description: Whether the scores still mean what the evaluation promised.
   owners: [team:shop]
   scores: again
-  slices: [{columns: [orders_28d], edges: [2]}]
+  slices: [{columns: [orders_28d], edges: [2]}, {columns: [spend], bins: 2}]
   retrain: {when: []}
 """
 
@@ -34,7 +34,11 @@ class Watched:
     def create(cls, root: Path, monitor: str = MONITOR, edit: Callable[[TinyProject], None] | None = None) -> Watched:
         """Made once at the project's usual time; nobody trains again by a schedule."""
         project = TinyProject.create(root)
-        project.edit("again", "  gate: {better_than: []}", "  gate: {better_than: []}\n  retrain: manual")
+        project.edit(
+            "again",
+            "  gate: {better_than: []}",
+            "  gate: {better_than: []}\n  retrain: manual\n  evaluation: {slices: [{columns: [spend], bins: 2}], draws: 100}",
+        )
         project.declare("watch", monitor)
         if edit is not None:
             edit(project)
