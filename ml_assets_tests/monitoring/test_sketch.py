@@ -76,6 +76,21 @@ def test_parts_add_up_to_the_whole(bench: Workbench, one: list[float | None], ot
     )
 
 
+@given(one=st.lists(st.sampled_from(["a", "b", "c", None])), other=st.lists(st.sampled_from(["a", "c", "new", None])))
+@settings(max_examples=15, deadline=None)
+def test_categories_of_parts_add_up_to_the_whole(
+    bench: Workbench, one: list[str | None], other: list[str | None]
+) -> None:
+    bins = {"c": CategoryBins(("a", "b"), frozenset("abc"))}
+
+    def of(values: list[str | None]) -> Sketch:
+        return sketches(bench, put(bench, c=pa.array(values, pa.string())), bins)[None]["c"]
+
+    whole, both = of([*one, *other]), merged([of(one), of(other)])
+    assert (both.rows, both.missing, both.counts.tolist()) == (whole.rows, whole.missing, whole.counts.tolist())
+    assert (both.new, both.new_rows) == (whole.new, whole.new_rows)
+
+
 def test_learnt_bins_are_filled_equally_and_open_at_both_ends(bench: Workbench) -> None:
     values = np.random.default_rng(0).normal(size=4000)
     found = of_numbers(bench, values.tolist())
