@@ -11,6 +11,7 @@ from ml_assets.features.labels import LabelAsset
 from ml_assets.monitoring.base_rate import Projection
 from ml_assets.monitoring.base_rate_rows import BASE_RATE_COLUMNS, BaseRateRow, OutcomeHistory, reference_contents
 from ml_assets.monitoring.early_outcomes import EarlyOutcomesAsset
+from ml_assets.monitoring.monitor_page import write_monitor_page
 from ml_assets.monitoring.performance_checks import performance_checks, verdicts
 from ml_assets.monitoring.performance_facts import performance_facts
 from ml_assets.monitoring.performance_promise import Promise, promise_contents, read_promise
@@ -22,7 +23,7 @@ from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.specs.times import SnapshotSpec, snapshot_key, snapshot_time
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.training_set import joined_features
-from ml_assets.warehouse.asset import RunContext
+from ml_assets.warehouse.asset import AssetReport, RunContext
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import fingerprint, manifest_of, naive_utc
@@ -177,6 +178,13 @@ class PerformanceAsset(ComputedTable):
             projection=projection,
         )
         return rates, found
+
+    def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
+        """As every computed table; what is new also rewrites the monitor's page."""
+        report = super().materialize(context, partitions)
+        if report.changed:
+            write_monitor_page(context, self.spec, self.scores)
+        return report
 
     def waiting(self, key: str) -> str:
         """Why outcomes of a partition are missing where they are."""

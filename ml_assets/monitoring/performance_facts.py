@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ml_assets.evaluation.metrics import PRIMARY, metric_info
+from ml_assets.evaluation.catalogue import PRIMARY, metric_info
 from ml_assets.evaluation.page import flat_picture_style
 from ml_assets.evaluation.svg import Chart, Scale
 from ml_assets.monitoring.estimate_binary import POSITIVE_RATE

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ml_assets.evaluation.bootstrap import Estimate, bootstrap
+from ml_assets.evaluation.catalogue import TASK_METRICS, MetricOptions
 from ml_assets.evaluation.column_groups import columns_of
-from ml_assets.evaluation.metrics import TASK_METRICS, MetricOptions, Vector
+from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.scored import codes_of
 from ml_assets.evaluation.slices import DeclaredSlice, slice_rows
 from ml_assets.monitoring.base_rate import Projection

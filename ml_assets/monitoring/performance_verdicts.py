@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ml_assets.evaluation.metrics import LOSS, PRIMARY, metric_info
+from ml_assets.evaluation.catalogue import LOSS, PRIMARY, metric_info
 from ml_assets.evaluation.slices import MinimumSize
 from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
 from ml_assets.monitoring.performance_promise import ALL_ROWS
