@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml_assets.evaluation.metrics import TASK_METRICS, measure
+from ml_assets.evaluation.catalogue import TASK_METRICS
+from ml_assets.evaluation.metrics import measure
 from ml_assets_tests.monitoring.watched import Watched
 
 PERFORMANCE = "monitoring.watch__performance"
