@@ -76,9 +76,10 @@ def usual_ranges(series: Sequence[Series], weekdays: NDArray[np.int64], chance: 
     # A figure of few rows varies more: a half holiday is no reason for an alarm about missing values.
     fewer = np.sqrt(np.maximum(1.0, usual_rows / np.maximum(rows, 1.0)))
     spread = spread * np.where(counts, 1.0, fewer)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    # Of two or three days known a limit has no end.
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         limit = _limits(np.where(known >= LEAST, np.abs(values - expected) / spread, np.nan), known, chance)
-    low, high = expected - limit * spread, expected + limit * spread
+        low, high = expected - limit * spread, expected + limit * spread
     floor, ceiling = _sampling_bounds(values, expected, rows, chance)
     low = np.where(shares, np.clip(np.minimum(low, floor), 0, 1), low)
     high = np.where(shares, np.clip(np.maximum(high, ceiling), 0, 1), high)

@@ -37,7 +37,7 @@ _OF_CODES: Mapping[str, Cause] = {
     "DQ001": "values", "DQ002": "duplicates", "DQ003": "nulls", "DQ004": "volume", "DQ005": "values", "DQ006": "duplicates",
     "DQ007": "schema", "DQ008": "quarantine", "FR001": "late_upstream", "IN001": "quarantine", "IN002": "quarantine",
     "DD001": "nulls", "DD002": "volume", "DD003": "values", "DD004": "schema", "DD005": "late_upstream", "DD006": "quarantine",
-    "DR": "drift", "PF002": "base_rate", "PF": "performance", "RT": "performance", "OP003": "model", "OP": "unwatched",
+    "DR": "drift", "PF002": "base_rate", "PF003": "base_rate", "PF": "performance", "RT": "performance", "OP003": "model", "OP": "unwatched",
     "LB": "base_rate", "LK": "code", "TR": "parameters", "MD": "model", "MC": "performance", "GT002": "performance", "GT": "model",
     "SC002": "volume", "SC": "model", "EV": "code", "MLA301": "lock", "MLA210": "late_upstream", "MLA211": "late_upstream",
     "MLA302": "stale", "MLA303": "stale", "MLA100": "code", "MLA101": "code", "MLA110": "code", "MLA410": "model", "MLA700": "model",

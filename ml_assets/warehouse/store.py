@@ -34,6 +34,8 @@ _COMPLETE: set[Path] = set()
 _FOREIGN_POLL_SECONDS = 0.05
 # What DuckDB says when another process, or another engine of this process, has the file open.
 _HELD_ELSEWHERE = re.compile(r"Could not set lock on file|Unique file handle conflict")
+# What it says when the system lets no more be written.
+_NO_ROOM = re.compile(r"No space left|File too large|Disk quota exceeded")
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class Workbench:
     def committing(self) -> Iterator[None]:
         """One exclusive transaction: all of the block's writes to `wh`, or none."""
         asked = time.monotonic()
-        with self.warehouse.lock.exclusive():
+        with self.warehouse.lock.exclusive(), self._room():
             self._attach("READ_WRITE")
             self.lock_wait_seconds = time.monotonic() - asked
             try:
@@ -297,6 +299,19 @@ class Workbench:
             "the warehouse file cannot be opened", place=self.warehouse.path, got=problem,
             expected="a DuckDB 2 database", remedy="restore it from a backup, or move it away to start anew",
         )  # fmt: skip
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Say so in our own words when the disk is full, during the commit or while the log is written into the file after it."""
+        try:
+            yield
+        except duckdb.Error as problem:
+            if not _NO_ROOM.search(str(problem)):
+                raise
+            raise WarehouseError(
+                "disk full: the warehouse could not be written", place=self.warehouse.path, got=problem, expected="room on its disk",
+                remedy="free some, or move the state; a commit is whole or not there, and the next run goes on from here",
+            ) from problem  # fmt: skip
 
     def _held_by_foreigner(self, problem: Exception) -> WarehouseLockedError:
         pid = re.search(r"PID (\d+)", str(problem))
