@@ -8,16 +8,11 @@ from pathlib import Path
 import yaml
 
 from ml_assets.errors import DeclarationError
-from ml_assets.monitoring.production import ProductionAsset, Role
+from ml_assets.monitoring.production import ProductionAsset
 
 FOLDER, FILE = Path("deploy") / "monitoring", "rules.yml"
 COMMAND = f"ml-assets telemetry generate --write {FOLDER.as_posix()}"
-# The kinds of trouble that somebody has to be told of, by what an asset is.
-REQUIRED: Mapping[Role, tuple[str, ...]] = {
-    "raw": ("failed_step", "failed_check", "stale_data"),
-    "scores": ("failed_step", "failed_check", "overdue"),
-    "champion": ("failed_step", "failed_check", "champion_age"),
-}
+_ALWAYS = ("failed_step", "failed_check", "overdue")
 
 
 def rules_on_file(project_root: Path) -> dict[str, tuple[str, ...]] | None:
@@ -45,13 +40,21 @@ def rules_on_file(project_root: Path) -> dict[str, tuple[str, ...]] | None:
     return {asset: tuple(kinds) for asset, kinds in found.items()}
 
 
+def required_kinds(asset: ProductionAsset) -> tuple[str, ...]:
+    """The kinds of trouble that somebody has to be told of: a failed step, a failed check, an asset that is overdue; of
+    champions their age; of raw tables that declare freshness, that nothing comes any more."""
+    if asset.role == "champion":
+        return (*_ALWAYS, "champion_age")
+    return (*_ALWAYS, "stale_data") if any(rule.startswith("freshness") for rule in asset.rules) else _ALWAYS
+
+
 def without_rules(
     production: Sequence[ProductionAsset], on_file: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, ...]]:
     """Production asset → the kinds of trouble that no rule would tell of; assets that are covered are left out."""
     found = {}
     for asset in production:
-        missing = tuple(kind for kind in REQUIRED[asset.role] if kind not in on_file.get(str(asset.name), ()))
+        missing = tuple(kind for kind in required_kinds(asset) if kind not in on_file.get(str(asset.name), ()))
         if missing:
             found[str(asset.name)] = missing
     return found

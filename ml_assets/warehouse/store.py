@@ -28,6 +28,7 @@ from ml_assets.warehouse.scratch import Scratch
 
 DEFAULT_DEADLINE_SECONDS = 300.0
 _NUMBERS = count()
+_BOOKS = OPERATIONS_DDL.count("create table")
 # Files that this process has seen to hold all books.
 _COMPLETE: set[Path] = set()
 _FOREIGN_POLL_SECONDS = 0.05
@@ -112,10 +113,11 @@ class Warehouse:
         """A file that an earlier version made gets the books and columns that it lacks; asked once a process."""
         with self._engine() as bench:
             with bench.reading():
-                said = bench.value(
-                    "select comment from duckdb_tables() where database_name = 'wh' and schema_name = 'ops' and table_name = 'manifest'"
-                )
-            if said != BOOKS_VERSION:
+                found = bench.rows(
+                    "select count(*), max(comment) filter (where table_name = 'manifest') from duckdb_tables() "
+                    "where database_name = 'wh' and schema_name = 'ops'"
+                )[0]
+            if found[0] < _BOOKS or found[1] != BOOKS_VERSION:
                 bench.execute(f"create schema ops; {OPERATIONS_DDL}")
                 with bench.committing():
                     bench.execute(OPERATIONS_DDL.replace(" ops.", " wh.ops."))

@@ -49,6 +49,17 @@ class TestOfTheReferenceProject:
         assert len(production) >= 3
         assert without_rules(production, on_file) == {}
 
+    def test_every_runbook_is_there(self) -> None:
+        runbooks = {rule.runbook for rule in alert_rules(compiled(find_project(ROOT)))}
+        assert len(runbooks) > 5
+        assert [runbook for runbook in runbooks if not (ROOT / runbook).is_file()] == []
+
+    def test_monitors_have_their_own_rules_about_what_they_watch(self) -> None:
+        watched = {rule.kind: rule.asset for rule in alert_rules(compiled(find_project(ROOT)))}
+        assert watched["drift"] == watched["performance"] == watched["retrain_due"] == "scores.repeat_purchase"
+        assert watched["unusual_day"] == "raw.invoices"
+        assert watched["operations"] == "monitoring.operations"
+
     @pytest.mark.prometheus
     def test_prometheus_takes_rules_and_settings(self) -> None:
         for words in (("check", "rules", "rules.yml"), ("check", "config", "prometheus.yml")):

@@ -12,6 +12,7 @@ import yaml
 
 from ml_assets.operations.incident_book import IncidentSeverity
 
+PROJECT = "ml_assets"
 HEAD = "# Made by `ml-assets telemetry generate` from the declarations of the project: change those, not this file.\n"
 
 
@@ -19,7 +20,7 @@ HEAD = "# Made by `ml-assets telemetry generate` from the declarations of the pr
 class AlertRule:
     """When somebody is told of what. `kind` is the kind of trouble; `asset` is None for what is about the whole project.
 
-    `wait` is how long `expr` has to hold; without it the first evaluation tells.
+    `group` is the asset whose state the rule reads: `asset` itself, or the monitor that watches it. `wait` is how long `expr` has to hold; without it the first evaluation tells.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class AlertRule:
     summary: str
     description: str
     runbook: str
+    group: str = PROJECT
     asset: str | None = None
     model: str | None = None
     wait: str = ""
@@ -38,7 +40,7 @@ class AlertRule:
         """As Prometheus reads it."""
         labels = {
             "severity": self.severity, "owner": self.owner, "kind": self.kind, "asset": self.asset, "model": self.model,
-            "runbook": PurePosixPath(self.runbook).stem,
+            "monitor": self.group if self.asset and self.group != self.asset else None, "runbook": PurePosixPath(self.runbook).stem,
         }  # fmt: skip
         wait = {"for": self.wait} if self.wait else {}
         return {
@@ -51,7 +53,7 @@ class AlertRule:
 def rules_file(rules: Sequence[AlertRule]) -> str:
     """The file that `rule_files` of a Prometheus names; one group an asset, in the order of the rules."""
     groups = [
-        {"name": asset or "ml_assets", "rules": [rule.to_json() for rule in of_asset]}
-        for asset, of_asset in groupby(rules, key=lambda rule: rule.asset)
+        {"name": group, "rules": [rule.to_json() for rule in of_group]}
+        for group, of_group in groupby(rules, key=lambda rule: rule.group)
     ]
     return HEAD + yaml.safe_dump({"groups": groups}, sort_keys=False, width=10_000, allow_unicode=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from ml_assets.graph.compile import Graph
+from ml_assets.monitoring.operations_asset import OperationsAsset
+from ml_assets.operations.incident_book import SEVERITIES
 from ml_assets.operations.telemetry.readings import Histogram, Reading
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import VERSION, ScoresAsset
@@ -33,6 +35,7 @@ def read_books(bench: Workbench, context: RunContext, graph: Graph) -> Reading:
     _models(bench, context, reading, graph)
     _scores(bench, reading, graph)
     _operations(bench, reading)
+    _indicators(bench, reading, graph)
     return reading
 
 
@@ -56,6 +59,8 @@ def _steps(bench: Workbench, reading: Reading, names: list[str]) -> None:
         reading.put("step_last_duration_seconds", seconds, asset)
         reading.put("step_last_timestamp_seconds", ended, asset)
         reading.put("step_last_failed", int(failed), asset)
+    reading.put_rows("step_cpu_seconds", bench.rows(
+        "select asset, sum(cpu_seconds) from known_steps join wh.ops.step_costs using (run_id, step) group by asset"))  # fmt: skip
     observed = (
         f"select asset, {_bucket_sql('seconds', STEP_SECONDS)} from known_steps where state <> 'judged' group by asset"
     )
@@ -66,7 +71,7 @@ def _steps(bench: Workbench, reading: Reading, names: list[str]) -> None:
 def _checks(bench: Workbench, reading: Reading, graph: Graph) -> None:
     known = {(str(asset.name), check.name) for asset in graph for check in asset.checks}
     rows = bench.rows(
-        "select asset, check_name, code, severity, status = 'failed', status <> 'not_applicable' from wh.ops.checks "
+        "select asset, check_name, code, severity, status = 'failed' from wh.ops.checks where status <> 'not_applicable' "
         "qualify row_number() over (partition by asset, check_name order by partition desc) = 1"
     )
     failing = {
@@ -76,8 +81,8 @@ def _checks(bench: Workbench, reading: Reading, graph: Graph) -> None:
             "on m.asset = c.asset and m.partition = c.partition and m.content = c.content where c.status = 'failed' group by all"
         )
     }
-    for asset, check, code, severity, failed, judged in rows:
-        if judged and (asset, check) in known:
+    for asset, check, code, severity, failed in rows:
+        if (asset, check) in known:
             reading.put("check_failed", int(failed), asset, check, code, severity)
             reading.put("check_failed_partitions", failing.get((asset, check), 0), asset, check, code, severity)
     names = [str(name) for name in graph.assets]
@@ -87,7 +92,8 @@ def _checks(bench: Workbench, reading: Reading, graph: Graph) -> None:
     numbers = bench.rows(
         "select asset, check_name, code, number, value from (select asset, check_name, code, "
         "unnest(json_keys(numbers)) as number, try_cast(numbers ->> number as double) as value from (select * from wh.ops.checks "
-        "where list_contains(?, asset) qualify row_number() over (partition by asset, check_name order by partition desc) = 1)) "
+        "where list_contains(?, asset) and status <> 'not_applicable' "
+        "qualify row_number() over (partition by asset, check_name order by partition desc) = 1)) "
         "where value is not null qualify row_number() over (partition by asset, check_name order by number) <= ?",
         [watching, _MOST_NUMBERS],
     )
@@ -153,14 +159,27 @@ def _scores(bench: Workbench, reading: Reading, graph: Graph) -> None:
 
 def _operations(bench: Workbench, reading: Reading) -> None:
     """Incidents and alerts: absent until the first is written, because before that nobody may be looking."""
-    if bench.value("select count(*) from wh.ops.incidents"):
+    ever = bench.value("select count(*) from wh.ops.incidents")
+    if ever:
+        reading.put("incidents", ever)
         opened = dict(
-            bench.rows("select severity, count(*) from wh.ops.incidents where closed_at is null group by all")
+            bench.rows(
+                "select severity, count(*) from wh.ops.incidents where status in ('open', 'acknowledged') group by all"
+            )
         )
-        for severity in ("critical", "major", "minor"):
+        for severity in SEVERITIES:
             reading.put("incidents_open", opened.get(severity, 0), severity)
-    reading.put_rows("incidents", bench.rows("select severity, cause, count(*) from wh.ops.incidents group by all"))
-    reading.put_rows("alerts", bench.rows("select route, status, count(*) from wh.ops.alerts group by all"))
+    reading.put_rows("alerts", bench.rows(
+        "select route, status, count(*) from wh.ops.alerts where status in ('sent', 'given_up') group by all"))  # fmt: skip
+    reading.put_rows("alerts_waiting", bench.rows(
+        "select route, count(*) filter (where status in ('due', 'failed')) from wh.ops.alerts group by route"))  # fmt: skip
+
+
+def _indicators(bench: Workbench, reading: Reading, graph: Graph) -> None:
+    for asset in graph:
+        if isinstance(asset, OperationsAsset) and bench.has_table(asset.name):
+            reading.put_rows("indicator", bench.rows(
+                f"select indicator, unit, value from {asset.name.quoted} where day = (select max(day) from {asset.name.quoted})"))  # fmt: skip
 
 
 def _bucket_sql(column: str, bounds: Iterable[float]) -> str:

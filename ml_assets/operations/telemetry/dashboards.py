@@ -144,6 +144,7 @@ def _of_scores(scored: list[ScoresAsset]) -> Iterator[Panel]:
 
 
 def _operations() -> Iterator[Panel]:
+    yield Panel("Indicators", "table", (Query(_s("indicator")),), width=24)
     yield Panel("Runs a day", "timeseries", (Query(f"increase({_s('runs')}[1d])", "{{command}} {{status}}"),))
     yield Panel("Steps a day", "timeseries", (Query(f"sum by (status) (increase({_s('steps')}[1d]))", "{{status}}"),))
     yield Panel("Last step took", "timeseries", (Query(_s("step_last_duration_seconds"), "{{asset}}"),), unit="s")
@@ -157,12 +158,9 @@ def _operations() -> Iterator[Panel]:
                 (Query(f"histogram_quantile(0.95, sum by (le) (rate({_s('lock_wait_seconds')}_bucket[1h])))", "wait"),), unit="s",
                 limits=(30,))  # fmt: skip
     yield Panel("Incidents open", "timeseries", (Query(_s("incidents_open"), "{{severity}}"),))
-    yield Panel(
-        "Incidents opened a week, by cause",
-        "timeseries",
-        (Query(f"increase({_s('incidents')}[7d])", "{{severity}} {{cause}}"),),
-    )
+    yield Panel("Incidents opened a week", "timeseries", (Query(f"increase({_s('incidents')}[7d])", "incidents"),))
     yield Panel("Alerts sent a day", "timeseries", (Query(f"increase({_s('alerts')}[1d])", "{{route}} {{status}}"),))
+    yield Panel("Alerts that wait to be sent", "timeseries", (Query(_s("alerts_waiting"), "{{route}}"),))
     yield Panel("Disk", "timeseries",
                 (Query(_s("disk_free_bytes"), "free"), Query(_s("warehouse_size_bytes"), "warehouse")), unit="bytes")  # fmt: skip
     yield Panel("Exporter", "timeseries",
@@ -176,7 +174,7 @@ def _operations() -> Iterator[Panel]:
         width=6,
         height=4,
     )
-    yield Panel("Version", "stat", (Query(_s("build"), "{{version}}"),), width=6, height=4)
+    yield Panel("Version", "stat", (Query(_s("build"), "{{version}}"),), width=6, height=4, text="name")
 
 
 def _s(name: str) -> str:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 COLUMNS = 24
+# Columns of every table that say nothing here.
+_HIDDEN = {
+    "id": "organize", "options": {"excludeByName": dict.fromkeys(("Time", "__name__", "instance", "job"), True)}
+}  # fmt: skip
 _DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 PanelKind = Literal["timeseries", "stat", "table", "row", "bargauge"]
 
@@ -21,7 +25,8 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel. `limits`: values from which it turns yellow, then red; `words`: value → what is shown instead."""
+    """One panel. `limits`: values from which it turns yellow, then red; `words`: value → what is shown instead;
+    `text`: "name" shows the series' name in place of its value."""
 
     title: str
     kind: PanelKind
@@ -32,6 +37,7 @@ class Panel:
     description: str = ""
     limits: tuple[float, ...] = ()
     words: dict[str, tuple[str, str]] = field(default_factory=dict)
+    text: Literal["auto", "name"] = "auto"
 
     def to_json(self, number: int, x: int, y: int) -> dict[str, Any]:
         """As Grafana reads it."""
@@ -46,7 +52,7 @@ class Panel:
         return place | {
             "description": self.description, "datasource": _DATASOURCE, "fieldConfig": {"defaults": self._field(), "overrides": []},
             "options": self._options(), "targets": [self._target(place, query) for place, query in enumerate(self.queries)],
-            **({"transformations": [{"id": "labelsToFields", "options": {}}, {"id": "merge", "options": {}}]} if self.kind == "table" else {}),
+            **({"transformations": [_HIDDEN]} if self.kind == "table" else {}),
         }  # fmt: skip
 
     def _target(self, place: int, query: Query) -> dict[str, Any]:
@@ -79,7 +85,7 @@ class Panel:
         reduced = {"calcs": ["lastNotNull"], "fields": "", "values": False}
         if self.kind == "bargauge":
             return {"reduceOptions": reduced, "orientation": "horizontal", "displayMode": "basic", "showUnfilled": True}
-        return {"reduceOptions": reduced, "colorMode": "background", "graphMode": "none", "textMode": "auto"}
+        return {"reduceOptions": reduced, "colorMode": "background", "graphMode": "none", "textMode": self.text}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from ml_assets.graph.compile import Graph
@@ -31,7 +31,6 @@ _OF_MONITORS = {
     "RT": ("retrain_due", "MlAssetsRetrainDue"),
     "OP": ("operations", "MlAssetsOperationsTarget"),
 }
-_OTHER = ("monitor", "MlAssetsMonitorFailed")
 
 
 def alert_rules(graph: Graph, runbooks_at: str = "") -> list[AlertRule]:
@@ -56,10 +55,11 @@ class _Rules:
         yield self._overdue(asset)
         if any(check.code == CODE for check in asset.checks):
             yield self._stale_data(asset)
+        monitors = isinstance(watching, MonitorSpec | OperationsSpec)
+        told = [check for check in asset.checks if monitors and _kind_of(check.code) is not None]
+        yield from self._failed_checks(asset, [check for check in asset.checks if check not in told])
         if isinstance(watching, MonitorSpec | OperationsSpec):
-            yield from self._failed_monitor(asset, watching)
-        else:
-            yield from self._failed_checks(asset)
+            yield from self._failed_monitor(asset, watching, told)
         produced = self._production.get(asset.name)
         if produced is not None and produced.role == "champion":
             yield self._champion_age(asset, produced)
@@ -81,6 +81,12 @@ class _Rules:
         yield self._project_rule(
             "disk", "MlAssetsDiskFull", f"{free} / {size} < {limit / 10:g}", "critical", "The disk is full",
             "{{ $value | humanizePercentage }} of the disk with the state folder is free: nothing can be committed.", "disk", "",
+        )  # fmt: skip
+        yield self._project_rule(
+            "alerts_unsent", "MlAssetsAlertsNotSent", f"sum({_series('alerts_waiting')}) > 0", "major",
+            "Alerts do not reach anybody",
+            "For an hour alerts of incidents have waited to be sent: the receiver of a route does not answer, or nothing runs.",
+            "sensor", "1h",
         )  # fmt: skip
         yield self._project_rule(
             "exporter_down", "MlAssetsExporterDown", f'up{{job="{JOB}"}} == 0 or absent(up{{job="{JOB}"}})', "major",
@@ -120,10 +126,10 @@ class _Rules:
             runbook_of(CODE, self._operations, None),
         )  # fmt: skip
 
-    def _failed_checks(self, asset: TableAsset) -> Iterator[AlertRule]:
+    def _failed_checks(self, asset: TableAsset, checks: Sequence[Check]) -> Iterator[AlertRule]:
         """One rule for the ERROR checks of each runbook; freshness has its own, which does not wait for a run."""
-        checks = [check for check in asset.checks if check.severity == "error" and check.code != CODE]
-        for runbook, codes in self._by_runbook(checks, None):
+        errors = [check for check in checks if check.severity == "error" and check.code != CODE]
+        for runbook, codes in self._by_runbook(errors, None):
             failed = _of("check_failed", asset, f'code=~"{"|".join(codes)}",severity="error"')
             yield self._asset_rule(
                 asset, "failed_check", "MlAssetsCheckFailed", f"{failed} == 1", self._weight(asset),
@@ -131,13 +137,16 @@ class _Rules:
                 runbook,
             )  # fmt: skip
 
-    def _failed_monitor(self, asset: TableAsset, spec: MonitorSpec | OperationsSpec) -> Iterator[AlertRule]:
+    def _failed_monitor(
+        self, asset: TableAsset, spec: MonitorSpec | OperationsSpec, checks: Sequence[Check]
+    ) -> Iterator[AlertRule]:
         """Checks of a monitor are told of whatever their severity: to be told is what a monitor is declared for."""
         monitor = spec if isinstance(spec, MonitorSpec) else None
         watched = str(subject_of(asset))
-        for runbook, codes in self._by_runbook(asset.checks, monitor):
-            for letters, same in groupby(codes, key=lambda code: code.rstrip("0123456789")):
-                kind, alert = _OF_MONITORS.get(letters, _OTHER)
+        for runbook, codes in self._by_runbook(checks, monitor):
+            for found, same in groupby(codes, key=_kind_of):
+                assert found is not None
+                kind, alert = found
                 yield self._asset_rule(
                     asset, kind, alert, f'{_of("check_failed", asset, f"code=~{_alternatives(list(same))}")} == 1',
                     "major" if monitor and monitor.severity == "error" else "minor",
@@ -160,9 +169,7 @@ class _Rules:
             runbook_of("RT001", self._operations, watching),
         )  # fmt: skip
 
-    def _by_runbook(
-        self, checks: tuple[Check, ...] | list[Check], monitor: MonitorSpec | None
-    ) -> list[tuple[str, list[str]]]:
+    def _by_runbook(self, checks: Sequence[Check], monitor: MonitorSpec | None) -> list[tuple[str, list[str]]]:
         """Runbook → codes, in order."""
         placed = sorted({(runbook_of(check.code, self._operations, monitor), check.code) for check in checks})
         return [(runbook, [code for _, code in same]) for runbook, same in groupby(placed, key=lambda pair: pair[0])]
@@ -179,8 +186,8 @@ class _Rules:
     ) -> AlertRule:  # fmt: skip
         return AlertRule(
             kind=kind, alert=alert, expr=expr, severity=severity, owner=self._owner(asset.spec.owners), summary=summary,
-            description=description.strip(), runbook=self._at(runbook), asset=watched or str(asset.name), model=model_of(asset),
-            wait=wait,
+            description=description.strip(), runbook=self._at(runbook), group=str(asset.name), asset=watched or str(asset.name),
+            model=model_of(asset), wait=wait,
         )  # fmt: skip
 
     def _project_rule(
@@ -206,6 +213,11 @@ def _series(name: str) -> str:
 def _of(name: str, asset: TableAsset, more: str = "") -> str:
     """The series of a metric that are about one asset."""
     return f'{_series(name)}{{asset="{asset.name}"{f",{more}" if more else ""}}}'
+
+
+def _kind_of(code: str) -> tuple[str, str] | None:
+    """The kind of trouble and the alert of a monitor's code; None for codes that tables of all kinds have."""
+    return _OF_MONITORS.get(code.rstrip("0123456789"))
 
 
 def _alternatives(codes: list[str]) -> str:

@@ -13,17 +13,20 @@ _LABEL = re.compile(r'(\w+)=~?"([^"]*)"')
 _BUCKETS = ("30", "120", "+Inf")
 _WAIT = "ml_assets_lock_wait_seconds_bucket"
 _FREE, _SIZE = "ml_assets_disk_free_bytes", "ml_assets_disk_size_bytes"
-_FULL, _ROOMY = {_FREE: "1x60", _SIZE: "400x60"}, {_FREE: "60x60", _SIZE: "400x60"}
+_FULL, _ROOMY = {_FREE: "1x100", _SIZE: "400x100"}, {_FREE: "60x100", _SIZE: "400x100"}
 SPECIAL = {
     "MlAssetsLockWait": (
-        {f'{_WAIT}{{le="{bound}"}}': "0+2x60" if bound == "30" else "0+10x60" for bound in _BUCKETS},
-        {f'{_WAIT}{{le="{bound}"}}': "0+10x60" for bound in _BUCKETS}, {}, "1m 54s",
+        {f'{_WAIT}{{le="{bound}"}}': "0+2x100" if bound == "30" else "0+10x100" for bound in _BUCKETS},
+        {f'{_WAIT}{{le="{bound}"}}': "0+10x100" for bound in _BUCKETS}, {}, "1m 54s",
     ),
     "MlAssetsDiskFilling": (_FULL, _ROOMY, {}, "0.25%"),
     "MlAssetsDiskFull": (_FULL, _ROOMY, {}, "0.25%"),
-    "MlAssetsExporterDown": ({}, {'up{job="ml_assets"}': "1x60"}, {"job": "ml_assets"}, ""),
+    "MlAssetsAlertsNotSent": (
+        {'ml_assets_alerts_waiting{route="team"}': "2x100"}, {'ml_assets_alerts_waiting{route="team"}': "0x100"}, {}, "",
+    ),
+    "MlAssetsExporterDown": ({}, {'up{job="ml_assets"}': "1x100"}, {"job": "ml_assets"}, ""),
     "MlAssetsWarehouseUnreadable": (
-        {"ml_assets_exporter_warehouse_readable": "0x60"}, {"ml_assets_exporter_warehouse_readable": "1x60"}, {}, "",
+        {"ml_assets_exporter_warehouse_readable": "0x100"}, {"ml_assets_exporter_warehouse_readable": "1x100"}, {}, "",
     ),
 }  # fmt: skip
 
@@ -46,15 +49,15 @@ def case_of(rule: AlertRule) -> Case:
     if "ml_assets_check_failed" in rule.expr:
         series[0][1]["check"] = "some_check"
     first, labels = _named(*series[0]), series[0][1]
-    rest = {_named(*one): "10x60" if "limit" in one[0] else "1x60" for one in series[1:]}
+    rest = {_named(*one): "10x100" if "limit" in one[0] else "1x100" for one in series[1:]}
     number = re.search(r" > (\d+)$", rule.expr)
     if number is not None:
         limit = int(number[1])
-        return Case({first: f"{limit + 1}x60"}, {first: f"{limit}x60"}, labels, _in_days(limit + 1))
+        return Case({first: f"{limit + 1}x100"}, {first: f"{limit}x100"}, labels, _in_days(limit + 1))
     if " > " in rule.expr:
-        return Case({first: "11x60"} | rest, {first: "10x60"} | rest, labels, "11s")
+        return Case({first: "11x100"} | rest, {first: "10x100"} | rest, labels, "11s")
     assert rule.expr.endswith(" == 1"), rule.expr
-    return Case({first: "1x60"}, {first: "0x60"}, labels, "")
+    return Case({first: "1x100"}, {first: "0x100"}, labels, "")
 
 
 def unit_tests(rules: list[AlertRule], file: str) -> dict[str, Any]:
@@ -70,14 +73,14 @@ def unit_tests(rules: list[AlertRule], file: str) -> dict[str, Any]:
         bad |= case.fires
         good |= case.holds
     tests = [_test(bad, alerts), _test(good, {name: [] for name in alerts})]
-    return {"rule_files": [file], "evaluation_interval": "1m", "tests": tests}
+    return {"rule_files": [file], "evaluation_interval": "5m", "tests": tests}
 
 
 def _test(series: dict[str, str], alerts: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return {
         "interval": "1m", "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "alert_rule_test": [
-            {"eval_time": "40m", "alertname": name, "exp_alerts": expected} for name, expected in alerts.items()
+            {"eval_time": "80m", "alertname": name, "exp_alerts": expected} for name, expected in alerts.items()
         ],
     }  # fmt: skip
 

@@ -144,6 +144,7 @@ class TestValues:
         found = shown(tiny_copy)
         for severity in ("critical", "major", "minor"):
             assert value(found, "incidents_open", severity=severity) == lasting.get(severity, 0)
+        assert value(found, "incidents_total") == sum(lasting.values())
 
 
 class TestForm:
@@ -189,6 +190,13 @@ class TestSurroundings:
         assert result.returncode == 1
         assert f"held by process {os.getpid()}" in result.stderr
         assert value(samples(result.stdout), "disk_size_bytes")
+
+    def test_a_damaged_warehouse_is_named(self, tiny_copy: TinyProject) -> None:
+        tiny_copy.home.warehouse.write_bytes(b"no database at all" * 1000)
+        result = invoke(tiny_copy, "metrics")
+        assert result.exit_code == 1
+        assert "the warehouse file cannot be opened" in result.stderr
+        assert value(samples(result.stdout), "exporter_warehouse_readable") == 0
 
     def test_served_over_http_until_stopped(self, tiny: TinyProject, tmp_path: Path) -> None:
         with running_exporter(tiny, tmp_path / "log") as url:

@@ -75,7 +75,7 @@ def test_every_query_of_every_dashboard_is_answered(watched: Watched) -> None:
         ("overview", "Alerts that fire"), ("overview", "Incidents open"), ("data", "Checks that fail"),
         ("data", "What monitors of tables measured"), ("models", "Drift"), ("models", "Performance, observed and estimated"),
         ("models", "Reasons to retrain"), ("models", "Challengers asked for"), ("operations", "Incidents open"),
-        ("operations", "Incidents opened a week, by cause"), ("operations", "Alerts sent a day"),
+        ("operations", "Incidents opened a week"), ("operations", "Alerts sent a day"), ("operations", "Alerts that wait to be sent"), ("operations", "Indicators"),
     }  # fmt: skip
     panels = {
         (dashboard.uid.removeprefix("ml-assets-"), panel.title): panel

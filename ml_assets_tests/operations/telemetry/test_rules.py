@@ -18,6 +18,7 @@ from ml_assets.operations.telemetry.catalogue import CATALOGUE
 from ml_assets.operations.telemetry.rules import alert_rules
 from ml_assets_tests.cli.invoke import invoke, json_of
 from ml_assets_tests.e2e.state import ROOT
+from ml_assets_tests.flat import FlatProject, model
 from ml_assets_tests.operations.telemetry.rule_cases import unit_tests
 from ml_assets_tests.prometheus_server import promtool
 from ml_assets_tests.tiny import DECLARATIONS, TinyProject
@@ -189,8 +190,25 @@ class TestCoverage:
         assert invoke(tiny_copy, "telemetry", "generate", "--write", str(tiny_copy.root / FOLDER)).exit_code == 0
         assert verdict() == ("passed", "3 of 3 assets in production have alert rules")
         path = tiny_copy.root / FOLDER / FILE
-        path.write_text(path.read_text(encoding="utf-8").replace("kind: overdue", "kind: other"), encoding="utf-8")
-        assert verdict() == ("failed", "2 of 3 assets in production have alert rules; not scores.again")
+        path.write_text(path.read_text(encoding="utf-8").replace("kind: champion_age", "kind: other"), encoding="utf-8")
+        assert verdict() == ("failed", "2 of 3 assets in production have alert rules; not models.again__champion")
+
+    def test_a_flat_table_without_freshness_can_be_covered_too(self, tmp_path: Path) -> None:
+        project = FlatProject.create(
+            tmp_path / "flat", model("{column: bought, positive: 'yes'}", "{kind: stratified}")
+        )
+        graph = project.graph()
+        rules = alert_rules(graph)
+        assert not [rule for rule in rules if rule.kind == "stale_data"]
+        path = project.root / FOLDER / FILE
+        path.parent.mkdir(parents=True)
+        path.write_text(rules_file(rules), encoding="utf-8")
+        on_file = rules_on_file(project.root)
+        assert on_file is not None
+        production = production_assets(graph)
+        assert {asset.role for asset in production} == {"raw", "champion", "scores"}
+        assert without_rules(production, on_file) == {}
+        assert without_rules(production, {}) != {}
 
     def test_without_a_file_nothing_can_be_said(self, project: TinyProject) -> None:
         assert rules_on_file(project.root) is None
