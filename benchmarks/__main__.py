@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import evaluation, explanations, own_data, readme, scale, whole_run
+from benchmarks import drift, evaluation, explanations, own_data, readme, scale, whole_run
 
 MEASUREMENTS = {
     "whole_run": (whole_run.measure_whole, "first run ÷ plain script (target 2.0), second run ÷ first (target 0.2)"),
@@ -19,6 +19,10 @@ MEASUREMENTS = {
     "explanations": (
         explanations.measure,
         "TreeSHAP of 10,000 rows x 30 features x 300 trees (target 5 s), slice search (target 2 s)",
+    ),
+    "drift": (
+        drift.measure,
+        "drift of 300,000 and 3 million rows x 50 columns (target 2 and 10 s, 2 GB), false alarms, smallest shift found",
     ),
     "scale": (scale.measure, "ingest and features of 1, 5 and 20 million rows: µs a row, peak memory (target 4 GB)"),
     "evaluation": (evaluation.measure, "intervals of 1,000 draws of 100,000 rows, by task (target 10 s for binary)"),

@@ -6,7 +6,6 @@ use, so that importing the package, its warehouse or its serving path does not i
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,13 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureSet", "Model", "Monitor", "Operations", "RawTable", "ScoredOutput", "SqlTable"]
 
-try:
-    __version__ = version("ml-assets")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0.0.0"
+__version__: str
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name in __all__:
         from ml_assets import components
 
@@ -30,3 +28,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+def _version() -> str:
+    """Looked up when it is asked for: that takes longer than everything else that `ml-assets --help` does."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ml-assets")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0.0.0"

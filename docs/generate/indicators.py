@@ -8,7 +8,7 @@ _INTRODUCTION = """\
 # Indicators
 
 What `ml-assets kpi`, the table `monitoring.<name>` of declared [operations](operations.md) and the page `reports/kpis.html` tell.
-How to read them: [indicators of operation](../monitoring/kpis.md).
+How to read them: `docs/monitoring/kpis.md`.
 """
 _BETTER = {"higher": "higher is better", "lower": "lower is better", None: "neither is better"}
 

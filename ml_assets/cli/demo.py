@@ -49,13 +49,14 @@ def _declaring(project: Path | None) -> OpenProject | None:
     return opened if named or any(asset.use_case == USE_CASE for asset in opened.graph) else None
 
 
-def copied_example(folder: Path) -> Path:
+def copied_example(folder: Path, *, tell: bool = True) -> Path:
     """The shipped declarations and statements in `folder`, which is left as it is where it exists."""
     if not folder.exists():
         defs, sql = _shipped()
         shutil.copytree(defs, folder / "defs" / USE_CASE, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(sql, folder / "sql" / USE_CASE)
-        sys.stdout.write(f"The example's declarations and SQL are now yours, in {folder}.\n")
+        if tell:
+            sys.stdout.write(f"The example's declarations and SQL are now yours, in {folder}.\n")
     return folder
 
 

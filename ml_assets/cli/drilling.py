@@ -30,7 +30,7 @@ _markdown = click.option(
 )  # fmt: skip
 
 
-@drill.command(name="faults")
+@click.command(name="faults")
 @click.option("--only", metavar="NAME,…", help="Only these faults.")
 @click.option("--list", "listing", is_flag=True, help="List the faults and what has to notice them; holds none.")
 @_demo
@@ -46,7 +46,7 @@ def faults_command(project: Path | None, /, **options: Any) -> None:
     sys.exit(run_faults(project, Wanted(**options)))
 
 
-@drill.command(name="all")
+@click.command(name="all")
 @_demo
 @_markdown
 @_as_json
@@ -141,9 +141,10 @@ def _sensor(opened: OpenProject) -> Any:
 
 def line_of(report: FaultReport) -> str:
     """One fault in one line."""
+    from ml_assets.errors import shortened
     from ml_assets.operations.drills.report import caught_in_words, delay_in_words
 
-    said = report.why or caught_in_words(report)
+    said = shortened(report.why, 200) or caught_in_words(report)
     after = f" after {delay_in_words(report.delay)}" if report.caught_by and report.delay else ""
     told = f" -> {', '.join(report.told)}" if report.told else ""
     return f"{report.fault.name:<20} {report.status.replace('_', ' '):<15} {said}{after}{told} ({report.seconds:.1f} s)"
@@ -211,7 +212,7 @@ def _demonstration(folder: Path) -> OpenProject:
     from ml_assets.simulate import ShopSpec, write_shop
     from ml_assets.warehouse.home import Home
 
-    opened = replace(open_project(copied_example(folder / "project")), home=Home(folder / "state"))
+    opened = replace(open_project(copied_example(folder / "project", tell=False)), home=Home(folder / "state"))
     spec = ShopSpec.of_rows(_DEMO_ROWS)
     write_shop(spec, opened.home.landing(USE_CASE))
     clock = datetime.combine(spec.last_day + timedelta(days=1), datetime.min.time(), UTC)
@@ -274,6 +275,7 @@ def _saved_and_restored(opened: OpenProject) -> dict[str, Any]:
     }
 
 
-def add_to(main: click.Group) -> None:
-    """The commands hang below `drill`, which the registry adds; importing this module is enough."""
-    assert drill.name in main.commands
+def add_to(_main: click.Group) -> None:
+    """Hang these commands below `drill`, which the registry hangs below `main`."""
+    drill.add_command(faults_command)
+    drill.add_command(all_command)

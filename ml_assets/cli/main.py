@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from ml_assets import __version__
 from ml_assets.cli import backup, drilling, incidents, kpis, registry, telemetry
 from ml_assets.cli.telemetry import LOGS_TO_STDERR
 from ml_assets.errors import MlAssetsError
@@ -20,6 +19,14 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 # `run raw.* staging.*` is the same as `run "raw.* staging.*"`.
 _selection = click.argument("selection", nargs=-1, callback=lambda _context, _argument, words: " ".join(words) or "*")
+
+
+def _say_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked:
+        from ml_assets import __version__
+
+        click.echo(f"ml-assets, version {__version__}")
+        context.exit()
 
 
 class ErrorAwareGroup(click.Group):
@@ -34,7 +41,14 @@ class ErrorAwareGroup(click.Group):
 
 
 @click.group(cls=ErrorAwareGroup, context_settings=CONTEXT)
-@click.version_option(__version__, prog_name="ml-assets")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version and exit.",
+)
 @click.option(
     "--project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
     help="Project folder (holds defs/ and sql/). Default: $ML_ASSETS_PROJECT, else the nearest at or above this one.",

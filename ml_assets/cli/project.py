@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from ml_assets import __version__
 from ml_assets.errors import DeclarationError, SelectionError
 from ml_assets.graph.compile import Graph, compile_graph
 from ml_assets.graph.locate import ProjectFolder, find_project, nothing_declared
@@ -35,6 +34,8 @@ class OpenProject:
 
     def context(self, *, retrain: bool = False) -> RunContext:
         """What reading and judging need; the clock is read once."""
+        from ml_assets import __version__
+
         return RunContext(
             Warehouse(self.home.warehouse, self.home.scratch, self.profile.engine), self.home, sql_root(self.root), self.home.clock()(), __version__,
             log=lambda text: sys.stderr.write(f"{text}\n"), retrain=retrain,

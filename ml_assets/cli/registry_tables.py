@@ -48,6 +48,8 @@ def print_version(found: dict[str, Any]) -> None:
     console.print(
         f"package {found['package_sha256']}, trained {found['trained_at']} by {found['trained_by'] or 'not stated'}"
     )
+    if found["because"]:
+        console.print(f"because: {escape(found['because'])}", soft_wrap=True)
     _print_rules(console, found["verdict"])
     for one in found["overrides"]:
         counts = "counts" if one["counts"] else "does not count any more"

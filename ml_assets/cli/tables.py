@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ml_assets.evaluation.metrics import HEADLINE, metric_info
+from ml_assets.evaluation.catalogue import HEADLINE, metric_info
 from ml_assets.graph.summary import AssetLine, ModelLine, Summary
 from ml_assets.graph.verdict import Verdict
 

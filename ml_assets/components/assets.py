@@ -38,7 +38,7 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
         owners=list(asset.spec.owners),
         tags={"use_case": asset.use_case, **asset.spec.tags},
         metadata=declared_metadata(asset),
-        automation_condition=when_out_of_date(),
+        automation_condition=when_out_of_date(undeterred=asset.undeterred),
         freshness_policy=freshness_policy_of(asset, resource.profile.spec.fresh_for),
         code_version=asset.logic,
     )

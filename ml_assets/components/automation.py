@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import dagster as dg
 
 from ml_assets.resources import MlAssetsResource
@@ -17,12 +19,12 @@ def remember(key: dg.AssetKey, asset: TableAsset, resource: MlAssetsResource) ->
     _ASSETS[key] = (asset, resource)
 
 
-def remembered() -> tuple[dict[TableName, TableAsset], MlAssetsResource] | None:
-    """Every asset of this code location by its table, and the project's resource; None where there is none."""
-    if not _ASSETS:
-        return None
-    resource = next(iter(_ASSETS.values()))[1]
-    return {asset.name: asset for asset, _ in _ASSETS.values()}, resource
+def remembered(
+    keys: Collection[dg.AssetKey] | None = None,
+) -> tuple[dict[TableName, TableAsset], MlAssetsResource] | None:
+    """Every asset of this code location (or of these keys) by its table, and the project's resource; None where there is none."""
+    found = [pair for key, pair in _ASSETS.items() if keys is None or key in keys]
+    return ({asset.name: asset for asset, _ in found}, found[0][1]) if found else None
 
 
 class OutOfDate(dg.AutomationCondition[dg.AssetKey]):
@@ -58,10 +60,16 @@ def stale_partitions(asset: TableAsset, resource: MlAssetsResource) -> set[str]:
         return set(asset.stale(bench, context, asset.partitions(context.now)))
 
 
-def when_out_of_date() -> dg.AutomationCondition[dg.AssetKey]:
-    """Out of date, not being made, and not tried in vain since an input or the logic last changed."""
+def when_out_of_date(*, undeterred: bool = False) -> dg.AutomationCondition[dg.AssetKey]:
+    """Out of date, not being made, and not tried in vain since an input or the logic last changed.
+
+    What is undeterred by failures that it follows is tried again each hour: a run that held both skipped it, and nothing
+    that it follows may change for long.
+    """
     failed = dg.AutomationCondition.execution_failed()
     changed = dg.AutomationCondition.any_deps_updated() | dg.AutomationCondition.code_version_changed()
+    if undeterred:
+        changed |= dg.AutomationCondition.cron_tick_passed("0 * * * *")
     # A run may begin and fail between two ticks, so what was asked for counts as tried.
     in_vain = failed & ~changed.since(failed.newly_true() | dg.AutomationCondition.newly_requested())
     return (OutOfDate() & ~dg.AutomationCondition.in_progress() & ~in_vain).with_label(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from ml_assets.components.automation import remembered
 from ml_assets.errors import shortened
 from ml_assets.graph.compile import compile_graph
 from ml_assets.graph.locate import find_project
-from ml_assets.graph.project import load_project
+from ml_assets.graph.project import Declaration, load_project
 from ml_assets.operations.look import look
 from ml_assets.operations.signals import THOROUGH, Kind, Signal
 from ml_assets.operations.watch import Watch
 from ml_assets.resources import MlAssetsResource
 from ml_assets.sql_files import sql_root
+from ml_assets.warehouse.asset import TableAsset
+from ml_assets.warehouse.names import TableName
 
 NAME = "watch_incidents"
 _SECONDS = 60
@@ -34,10 +36,11 @@ def watching_sensor() -> dg.SensorDefinition:
         description="Opens, escalates and closes incidents, and tells people over the routes of the profile.",
     )  # fmt: skip
     def watching(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        found = remembered()
+        location = context.repository_def
+        found = remembered(location.asset_graph.get_all_asset_keys() if location is not None else None)
         if found is None:
             return dg.SkipReason("there is nothing to watch")
-        watch = _watch(found[1])
+        watch = _watch(*found)
         watch = replace(watch, context=replace(watch.context, log=context.log.info))
         changes = look(watch, _KINDS, list(dagster_signals(context.instance, watch)))
         return dg.SkipReason("; ".join(map(str, changes)) or "nothing has changed")
@@ -45,9 +48,16 @@ def watching_sensor() -> dg.SensorDefinition:
     return watching
 
 
-def _watch(resource: MlAssetsResource) -> Watch:
+def _watch(assets: Mapping[TableName, TableAsset], resource: MlAssetsResource) -> Watch:
+    """The declarations as they stand now, with those that are made in Python."""
     folder = find_project(Path(resource.project_root))
-    graph = compile_graph(load_project(folder.defs, sql_root(folder.root), folder.root))
+    project = load_project(folder.defs, sql_root(folder.root), folder.root)
+    graph = compile_graph(project)
+    in_python = [asset for name, asset in assets.items() if name not in graph.assets]
+    if in_python:
+        for asset in in_python:
+            project = project.including(Declaration(asset.spec, asset.place, asset.use_case))
+        graph = compile_graph(project)
     return Watch(resource.context(), graph, resource.profile.spec)
 
 
@@ -59,6 +69,8 @@ def dagster_signals(instance: dg.DagsterInstance, watch: Watch) -> Iterator[Sign
 
 
 def _failed_ticks(instance: dg.DagsterInstance, watch: Watch) -> Iterator[Signal]:
+    if instance.schedule_storage is None:
+        return  # an instance of one process alone, which has no daemon
     for state in instance.all_instigator_state():
         if state.status == InstigatorStatus.STOPPED or state.instigator_name == NAME:
             continue

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ml_assets.evaluation.bootstrap import BootstrapReport, bootstrap
+from ml_assets.evaluation.catalogue import MetricOptions
 from ml_assets.evaluation.comparison import Comparison, comparisons
 from ml_assets.evaluation.curves import CostCurve, CostMatrix, cost_curve
 from ml_assets.evaluation.error_analysis import ErrorNode, Flips, Mistake, confident_mistakes, error_tree, flipped
@@ -21,7 +22,7 @@ from ml_assets.evaluation.explanations import (
 )
 from ml_assets.evaluation.fairness import FairnessValue, fairness
 from ml_assets.evaluation.golden import GoldenFeature, golden_features, missingness_leaks
-from ml_assets.evaluation.metrics import MetricOptions, Vector
+from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.scored import ScoredRows, scores_of
 from ml_assets.evaluation.slice_search import SliceSearch, worst_slices
 from ml_assets.evaluation.slices import DeclaredSlice, SliceResult, declared_slices

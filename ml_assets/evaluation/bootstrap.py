@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml_assets.errors import UnknownNameError
+from ml_assets.evaluation.catalogue import MetricInfo, MetricOptions, metric_info, task_metrics
 from ml_assets.evaluation.metrics.binary import Vector
-from ml_assets.evaluation.metrics.catalogue import MetricInfo, MetricOptions, metric_info, task_metrics
 from ml_assets.evaluation.metrics.inputs import Codes, MetricError, Scored, checked, codes_of
 from ml_assets.evaluation.metrics.measure import kernel, reasons, units
 from ml_assets.evaluation.metrics.resampled import Clusters, Counts, Draws, Kernel

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ml_assets.evaluation.metrics import HEADLINE, LOSS, metric_info
+from ml_assets.evaluation.catalogue import HEADLINE, LOSS, metric_info
 from ml_assets.specs.base import Severity
 from ml_assets.specs.models import ModelSpec
 from ml_assets.warehouse.check import Check, CheckScope

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ml_assets.errors import UnknownNameError
 from ml_assets.evaluation.bootstrap import BootstrapReport, Estimate
-from ml_assets.evaluation.metrics.catalogue import MetricInfo, task_metrics
+from ml_assets.evaluation.catalogue import MetricInfo, task_metrics
 
 # Differences of sums in another order; no gain is that small.
 _ROUNDING = 1e-12

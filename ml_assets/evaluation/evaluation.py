@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ml_assets.evaluation import findings
-from ml_assets.evaluation.assessment import Assessment, assess
+from ml_assets.evaluation.catalogue import HEADLINE, LOSS
 from ml_assets.evaluation.checks import evaluation_checks
-from ml_assets.evaluation.facts import facts_of
-from ml_assets.evaluation.metrics import HEADLINE, LOSS
-from ml_assets.evaluation.overview import overview_picture
-from ml_assets.evaluation.pictures import SplitRow
-from ml_assets.evaluation.report import render_report, write_report
-from ml_assets.evaluation.report_facts import ReportFacts
-from ml_assets.evaluation.scored import MeasuredValue, measured, score_rows, whole_test
+from ml_assets.evaluation.measured_values import MeasuredValue, whole_test
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import ChronologicalSplitSpec
 from ml_assets.training.versions import ModelVersion, load_version
@@ -25,6 +18,10 @@ from ml_assets.warehouse.computed import ComputedTable, Staged, whole_inputs
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
+
+if TYPE_CHECKING:
+    from ml_assets.evaluation.assessment import Assessment
+    from ml_assets.evaluation.pictures import SplitRow
 
 _STEPS = 4
 EVALUATION_COLUMNS = (
@@ -74,6 +71,14 @@ class EvaluationAsset(ComputedTable):
         return before.inputs.get(CHAMPION, "none") if before is not None and same else "none"
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        from ml_assets.evaluation import findings
+        from ml_assets.evaluation.assessment import assess
+        from ml_assets.evaluation.facts import facts_of
+        from ml_assets.evaluation.overview import overview_picture
+        from ml_assets.evaluation.report import render_report, write_report
+        from ml_assets.evaluation.report_facts import ReportFacts
+        from ml_assets.evaluation.scored import measured, score_rows
+
         version, label = load_version(bench, self.spec.name), str(self.name)
         champion = self._champion(bench, version.version)
         scored = score_rows(bench, version, self.training, self.spec)
@@ -116,6 +121,8 @@ class EvaluationAsset(ComputedTable):
         bench.execute(f"insert into measured select {', '.join(['unnest(?)'] * len(columns))}", columns)
 
     def _split(self, bench: Workbench) -> list[SplitRow]:
+        from ml_assets.evaluation.pictures import SplitRow
+
         split = self.spec.split
         moment = f"date_trunc('{split.every}', snapshot)" if isinstance(split, ChronologicalSplitSpec) else "snapshot"
         positives = "sum(label)::bigint" if self.spec.task == "binary" else "null::bigint"
@@ -127,6 +134,8 @@ class EvaluationAsset(ComputedTable):
         ]
 
     def after_write(self, bench: Workbench, context: RunContext, staged: Staged) -> None:
+        from ml_assets.evaluation import findings
+
         version = staged.facts["version"]
         bench.replace_rows(self.pages, "report_page", "version", [version])
         findings.write(bench, self.name, version)

@@ -13,9 +13,11 @@ import numpy as np
 from ml_assets.errors import MlAssetsError
 from ml_assets.evaluation.assessment import Assessment
 from ml_assets.evaluation.bootstrap import Estimate
+from ml_assets.evaluation.catalogue import PRIMARY, MetricOptions, metric_info
 from ml_assets.evaluation.golden import split_overlap
-from ml_assets.evaluation.metrics import PRIMARY, MetricOptions, measure, metric_info
-from ml_assets.evaluation.scored import MeasuredValue, ScoredRows
+from ml_assets.evaluation.measured_values import MeasuredValue
+from ml_assets.evaluation.metrics import measure
+from ml_assets.evaluation.scored import ScoredRows
 from ml_assets.evaluation.slices import NOT_JUDGED
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.archive import read_archive

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from collections.abc import Sequence
 
 from ml_assets.evaluation.page import flat_picture_style
 from ml_assets.evaluation.report_facts import ReportFacts
 from ml_assets.evaluation.report_pictures import overview_charts
+from ml_assets.evaluation.svg import Chart
 
 _SCALE = 1.1
 _GAP, _TITLE_HEIGHT = 12, 26
@@ -16,11 +18,15 @@ _GAP, _TITLE_HEIGHT = 12, 26
 
 def overview_picture(facts: ReportFacts) -> str:
     """Markdown of one PNG below 40 kB: the main pictures of the task side by side; the empty text without test rows."""
-    import vl_convert
-
     if not facts.test_rows[0]:
         return ""
-    charts = overview_charts(facts)
+    return side_by_side(overview_charts(facts), f"{facts.version}: main pictures")
+
+
+def side_by_side(charts: Sequence[tuple[Chart, str]], said: str) -> str:
+    """Markdown of one PNG of some charts with their titles; `said` stands for it where pictures are not shown."""
+    import vl_convert
+
     drawn, place = [], 0.0
     for chart, title in charts:
         chart.text(chart.margins[0], -8, title, "title")
@@ -32,7 +38,7 @@ def overview_picture(facts: ReportFacts) -> str:
         f'<style>{flat_picture_style()}</style><rect width="{width}" height="{height}" fill="#fff"/>{"".join(drawn)}</svg>'
     )
     picture = base64.b64encode(recompressed(vl_convert.svg_to_png(svg, scale=_SCALE))).decode()
-    return f"![{facts.version}: main pictures](data:image/png;base64,{picture})"
+    return f"![{said}](data:image/png;base64,{picture})"
 
 
 def recompressed(png: bytes) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ml_assets.evaluation.metrics import HEADLINE, LOSS, PRIMARY, MetricInfo, metric_info
-from ml_assets.evaluation.metrics.catalogue import task_metrics
+from ml_assets.evaluation.catalogue import HEADLINE, LOSS, PRIMARY, MetricInfo, metric_info, task_metrics
 from ml_assets.evaluation.page import code, escaped, page, swatch, table
 from ml_assets.evaluation.provenance import provenance_section
 from ml_assets.evaluation.report_facts import ReportFacts, between, number

@@ -8,8 +8,9 @@ from functools import cached_property
 
 from ml_assets.evaluation.assessment import Assessment
 from ml_assets.evaluation.facts import Fact
+from ml_assets.evaluation.measured_values import MeasuredValue, whole_test
 from ml_assets.evaluation.pictures import SplitRow
-from ml_assets.evaluation.scored import MeasuredValue, ScoredRows, whole_test
+from ml_assets.evaluation.scored import ScoredRows
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.package import CANDIDATE
 from ml_assets.training.versions import ModelVersion

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from ml_assets.evaluation.catalogue import TASK_METRICS
 from ml_assets.evaluation.curve_pictures import dependence_picture
 from ml_assets.evaluation.explanations import Contributions, dependence, reason_codes
-from ml_assets.evaluation.metrics import TASK_METRICS
 from ml_assets.evaluation.page import card, code, escaped, table
 from ml_assets.evaluation.report_facts import ReportFacts, between, number
 from ml_assets.evaluation.slices import WORSE, SliceResult

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ml_assets.evaluation.catalogue import PRIMARY, metric_info
 from ml_assets.evaluation.curve_pictures import (
     confusion_picture,
     cost_picture,
@@ -13,7 +14,7 @@ from ml_assets.evaluation.curve_pictures import (
     threshold_picture,
 )
 from ml_assets.evaluation.curves import query_spread, residual_bins, threshold_curve
-from ml_assets.evaluation.metrics import PRIMARY, calibration_bins, class_metrics, metric_info
+from ml_assets.evaluation.metrics import calibration_bins, class_metrics
 from ml_assets.evaluation.page import card, escaped, table
 from ml_assets.evaluation.pictures import (
     calibration_picture,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml_assets.evaluation.bootstrap import BootstrapReport
-from ml_assets.evaluation.metrics import MetricOptions, Vector, measure
+from ml_assets.evaluation.catalogue import MetricOptions
+from ml_assets.evaluation.measured_values import MeasuredValue
+from ml_assets.evaluation.metrics import Vector, measure
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import ChronologicalSplitSpec
 from ml_assets.training.fitting import query_codes
@@ -27,24 +28,6 @@ from ml_assets.warehouse.store import Workbench
 PARTS = ("train", "validation", "test")
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.intp]
-
-
-class MeasuredValue(NamedTuple):
-    """One row of `evaluation.<model>`. A null snapshot is the part as a whole; a metric that does not exist is null.
-
-    `low` and `high` are the 95 % interval of the test part as a whole. `positives` is null but for binary tasks.
-    """
-
-    version: int
-    estimator: str
-    part: str
-    snapshot: datetime | None
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    rows: int
-    positives: int | None
 
 
 @dataclass(frozen=True)
@@ -159,12 +142,3 @@ def _groups(scored: ScoredRows) -> Iterator[tuple[str, datetime | None, Mask]]:
         return
     for moment in np.unique(scored.snapshot[scored.parts["test"]]):
         yield "test", moment.astype("datetime64[us]").item(), scored.parts["test"] & (scored.snapshot == moment)
-
-
-def whole_test(values: Sequence[MeasuredValue]) -> dict[str, dict[str, float | None]]:
-    """Estimator → metric → value on the whole test part."""
-    found: dict[str, dict[str, float | None]] = {}
-    for row in values:
-        if row.part == "test" and row.snapshot is None:
-            found.setdefault(row.estimator, {})[row.metric] = row.value
-    return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ml_assets.errors import shortened
-from ml_assets.evaluation.metrics import HEADLINE, metric_info
+from ml_assets.evaluation.catalogue import HEADLINE, metric_info
 from ml_assets.graph.places import file_and_line
 from ml_assets.graph.summary import ModelLine
 from ml_assets.graph.verdict import CheckOutcome, Outcome, Verdict

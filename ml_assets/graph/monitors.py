@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from ml_assets.errors import DeclarationError, UnknownNameError
 from ml_assets.features.labels import LabelAsset
 from ml_assets.graph.project import Declaration
-from ml_assets.monitoring import days
-from ml_assets.monitoring.drift import DriftAsset
-from ml_assets.monitoring.performance_assets import performance_assets
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.specs import MonitorSpec, RawTableSpec, SqlTableSpec
@@ -18,7 +15,7 @@ from ml_assets.warehouse.asset import TableAsset
 from ml_assets.warehouse.names import TableName
 
 SUFFIXES_OF_SCORES: tuple[str, ...] = ("drift", "early_outcomes", "performance", "retraining")
-SUFFIXES_OF_TABLE: tuple[str, ...] = (days.SUFFIX,)
+SUFFIXES_OF_TABLE: tuple[str, ...] = ("days",)
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,9 @@ def monitor_assets(declaration: Declaration, assets: Mapping[TableName, TableAss
 
 
 def _of_scores(declaration: Declaration, spec: MonitorSpec, watched: WatchedScores) -> list[TableAsset]:
+    from ml_assets.monitoring.drift import DriftAsset
+    from ml_assets.monitoring.performance_assets import performance_assets
+
     place, use_case, scores = declaration.place, declaration.use_case, watched.scores
     labels = None if watched.labels is None else watched.labels.name
     return [
@@ -54,7 +54,9 @@ def _of_scores(declaration: Declaration, spec: MonitorSpec, watched: WatchedScor
 
 
 def _of_table(declaration: Declaration, spec: MonitorSpec, watched: TableAsset) -> list[TableAsset]:
-    return [days.DaysAsset(spec, watched, declaration.place, declaration.use_case)]
+    from ml_assets.monitoring.days import DaysAsset
+
+    return [DaysAsset(spec, watched, declaration.place, declaration.use_case)]
 
 
 def _watched_scores(

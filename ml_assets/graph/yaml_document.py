@@ -11,6 +11,8 @@ from yaml.constructor import SafeConstructor
 
 from ml_assets.errors import DeclarationError
 
+# The parser in C where the installed PyYAML has it: it reads a project's declarations in a tenth of the time.
+_LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
@@ -42,10 +44,10 @@ class Document:
 def read_documents(text: str, shown: str) -> list[Document]:
     """The documents of a file that are not empty. Raises with its line for what YAML cannot read or would misread."""
     try:
-        nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
+        nodes = [node for node in yaml.compose_all(text, Loader=_LOADER) if node is not None]
         for node in nodes:
             _refuse_traps(node, shown)
-        found = [data for data in yaml.safe_load_all(text) if data is not None]
+        found = [data for data in yaml.load_all(text, Loader=_LOADER) if data is not None]
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise DeclarationError(

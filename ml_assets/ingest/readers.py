@@ -10,8 +10,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from ml_assets.ingest.layout import ExaminedFile, Layout, json_lines_scan, scan_paths
 from ml_assets.ingest.text import FAULTS, Record, TextFormat, encoding_of, records_of
 from ml_assets.specs.tables import CsvFormat, JsonLinesFormat, ParquetFormat, RawTableSpec
@@ -184,6 +182,8 @@ class _RecordWriter:
             self.flush()
 
     def flush(self) -> None:
+        import pyarrow as pa
+
         for table, rows in self._waiting.items():
             if rows:
                 columns = zip(*rows, strict=True)

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, NamedTuple
-
-import numpy as np
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from ml_assets.specs.tables import CsvFormat, JsonLinesFormat
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # The engine refuses lines of more bytes than this; so do we, for every file alike.
 MAX_LINE = 2_000_000
@@ -115,6 +116,8 @@ class _Survey:
 
     def accepts(self, block: bytes) -> bool:
         """Count the block in, or say that the file is irregular."""
+        import numpy as np
+
         if not block:
             return True
         if b"\0" in block or (not self._quote and b"\x01" in block) or not self._keeps_line_ends(block):
@@ -146,6 +149,8 @@ class _Survey:
         return True
 
     def _count(self, ends: np.ndarray[tuple[int], np.dtype[np.intp]], size: int) -> bool:
+        import numpy as np
+
         lengths = np.diff(ends, prepend=-1)
         self._ends += len(ends)
         self._blanks += int(np.count_nonzero(lengths == (2 if self._crlf else 1)))
@@ -166,7 +171,7 @@ def _any_blank(
     codes: np.ndarray[tuple[int], np.dtype[np.uint8]], positions: np.ndarray[tuple[int], np.dtype[np.intp]]
 ) -> bool:
     inside = codes[positions[(positions >= 0) & (positions < len(codes))]]
-    return bool(np.any((inside == _SPACE) | (inside == _TAB)))
+    return bool(((inside == _SPACE) | (inside == _TAB)).any())
 
 
 def _is_utf8(block: bytes) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from ml_assets.monitoring.days_calendar import trading_days
 from ml_assets.monitoring.days_checks import days_checks
-from ml_assets.monitoring.days_files import file_days, file_figures
+from ml_assets.monitoring.days_files import file_days, file_figures, future_rows
 from ml_assets.monitoring.days_judged import judged_days
 from ml_assets.monitoring.days_measures import Watched, table_days
+from ml_assets.monitoring.days_picture import days_picture
 from ml_assets.monitoring.days_stretches import unusual_stretches
 from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.specs.tables import RawTableSpec, SqlTableSpec
@@ -44,7 +45,7 @@ class DaysAsset(ComputedTable):
     @property
     def logic(self) -> str:
         table = self._table
-        looked_at = table.model_dump(mode="json", include={"event_time", "calendar"})
+        looked_at = table.model_dump(mode="json", include={"event_time", "available_at", "calendar"})
         return fingerprint(
             "days/1", str(self.watched.name), looked_at, self.spec.false_alarms.model_dump(), sorted(self._hidden)
         )
@@ -80,15 +81,20 @@ class DaysAsset(ComputedTable):
         table = table_days(bench, watched, context.now)
         trading = trading_days(self._table.calendar, table.days, table.ends, context.now)
         files = file_days(bench, watched) if isinstance(self._table, RawTableSpec) else []
-        rows = judged_days(table, trading, files, file_figures(files, trading), self.spec.false_alarms)
+        counted = file_figures(files, trading) if files else [future_rows(bench, watched, context.now)]
+        rows = judged_days(table, trading, files, counted, self.spec.false_alarms)
         bench.connection.register("judged_rows", rows)
         bench.execute(
             "create or replace temp table judged as select * from judged_rows order by day, signal, column_name"
         )
         bench.connection.unregister("judged_rows")
         stretches = unusual_stretches(bench, "judged")
-        facts = {"days": len(trading.days), "unusual_stretches": len(stretches)}
-        return Staged("judged", facts)
+        newest = stretches[-1:] and f"{stretches[-1].first}: {stretches[-1].signal} {stretches[-1].column}".strip()
+        return Staged(
+            "judged",
+            {"days": len(trading.days), "unusual_stretches": len(stretches), "newest_unusual": newest or "none",
+             "picture": days_picture(bench, "judged")},
+        )  # fmt: skip
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -16,6 +16,7 @@ _WORDS = {
     "missing": "of {column} missing", "rows": "rows", "last_hour": "last event at", "level": "typical size of {column}", "zeros": "of {column} zero",
     "negatives": "of {column} negative", "leading_value": "of {column} the most frequent value",
     "new_values": "of {column} never seen before", "changed_columns": "columns changed", "days_late": "trading days late",
+    "hours_late": "hours from event to availability",
     "future_rows": "rows dated after their arrival", "days_in_a_file": "days in a file", "quarantined": "of the rows in quarantine",
     "refused_files": "refused files", "repeated_files": "files that repeat another", "repeated": "of the rows repeat another",
 }  # fmt: skip
@@ -25,9 +26,9 @@ _RULES = (
     ("DD003", "values_of_days_are_as_usual", "Size, zeros, negatives and categories of the values are as usual",
      ("level", "zeros", "negatives", "leading_value", "new_values")),
     ("DD004", "files_keep_their_columns", "The files have the columns of the day before", ("changed_columns",)),
-    ("DD005", "rows_come_in_their_time", "Rows come as soon as usual, in order, and none from the future",
-     ("days_late", "future_rows", "days_in_a_file")),
-    ("DD006", "files_are_clean_as_usual", "As few rows and files are refused or repeated as usual",
+    ("DD005", "rows_are_neither_late_nor_misdated", "Rows come as soon as usual, in order, and none from the future",
+     ("days_late", "hours_late", "future_rows", "days_in_a_file")),
+    ("DD006", "few_rows_are_refused_or_repeated", "As few rows and files are refused or repeated as usual",
      ("quarantined", "refused_files", "repeated_files", "repeated")),
 )  # fmt: skip
 
@@ -55,13 +56,17 @@ def _check(code: str, name: str, words: str, signals: Sequence[str], severity: S
             return [CheckFinding(name, "not_applicable", why)]
         rows = scope.evidence(
             'select day, signal, column_name as "column", value, expected, low, high, since, affected, note '
-            f"from {recent} where unusual order by (value - expected) / nullif(high - low, 0) * sign(value - expected) desc nulls first, day desc, signal, column_name"
+            f"from {recent} where unusual order by abs(value - expected) / nullif(high - low, 0) desc nulls first, day desc, signal, column_name"
         )
         numbers: dict[str, Any] = {"days": days, "judged": judged, "unusual": len(rows)}
         if rows:
             worst = rows[0]
             numbers |= {key: worst[key] for key in ("value", "expected", "low", "high", "affected")}
-            numbers |= {"since": min(str(row["since"]) for row in rows)}
+            numbers |= {
+                "figure": worst["signal"],
+                "column": worst["column"],
+                "since": min(str(row["since"]) for row in rows),
+            }
         said = "; ".join(unusual_words(row) for row in rows[:3]) + (
             f"; and {len(rows) - 3} more" if len(rows) > 3 else ""
         )

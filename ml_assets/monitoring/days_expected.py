@@ -76,9 +76,10 @@ def usual_ranges(series: Sequence[Series], weekdays: NDArray[np.int64], chance: 
     # A figure of few rows varies more: a half holiday is no reason for an alarm about missing values.
     fewer = np.sqrt(np.maximum(1.0, usual_rows / np.maximum(rows, 1.0)))
     spread = spread * np.where(counts, 1.0, fewer)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    # Of two or three days known a limit has no end.
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         limit = _limits(np.where(known >= LEAST, np.abs(values - expected) / spread, np.nan), known, chance)
-    low, high = expected - limit * spread, expected + limit * spread
+        low, high = expected - limit * spread, expected + limit * spread
     floor, ceiling = _sampling_bounds(values, expected, rows, chance)
     low = np.where(shares, np.clip(np.minimum(low, floor), 0, 1), low)
     high = np.where(shares, np.clip(np.maximum(high, ceiling), 0, 1), high)
@@ -111,12 +112,15 @@ def _middle_and_spread(values: Values, weekdays: NDArray[np.int64]) -> tuple[Val
 
 
 def _follows_weekday(plain: Values, even: Values) -> NDArray[np.bool_]:
-    """Where earlier days would have been foretold much better with the weekday than without; decided anew each week."""
+    """Where the ninth of ten earlier days would have been foretold much better with the weekday; decided anew each week.
+
+    Not the spread decides: it does not see a weekday that alone is different.
+    """
     follows = np.zeros(plain.shape, dtype=np.bool_)
     for start in range(_EVERY, len(plain), _EVERY):
         past = slice(max(0, start - _WEEKDAY_PAST), start)
-        (ordered, known), (even_ordered, _) = _in_order(plain[past]), _in_order(even[past])
-        better = _half_range(even_ordered, known) < _GAIN * _half_range(ordered, known)
+        (ordered, known), (even_ordered, _) = _in_order(np.abs(plain[past])), _in_order(np.abs(even[past]))
+        better = _quantile(even_ordered, known, 0.9) < _GAIN * _quantile(ordered, known, 0.9)
         follows[start : start + _EVERY] = better & (known >= _LEAST_PAST)
     return follows
 

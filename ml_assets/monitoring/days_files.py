@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
 from ml_assets.monitoring.days_calendar import TradingDays
 from ml_assets.monitoring.days_expected import Values
 from ml_assets.monitoring.days_measures import Days, Watched
+from ml_assets.warehouse.manifest import naive_utc
 from ml_assets.warehouse.names import quoted
 from ml_assets.warehouse.store import Workbench
 
-# Loads of more days than this fill a table, or load it anew after a change of its contract: nothing was late.
+# Loads of more days than this fill a table, or load it anew after a change of its contract: nothing was late, and whole
+# files from after the clock are a history that is replayed.
 _MOST_DAYS_OF_A_LOAD = 10
 _CLOCKS_DIFFER = "interval 1 hour"
 
@@ -41,7 +43,7 @@ class FileDay:
 @dataclass(frozen=True)
 class Counted:
     """A figure that is usually the same number each day, with its own days: judged against the highest tenth of those
-    before, plus `slack`, from `least` of them on."""
+    before, plus `slack`, from `least` of them on. `absent` is the value of the days that are not listed."""
 
     name: str
     days: Days
@@ -51,6 +53,19 @@ class Counted:
     notes: tuple[str, ...]
     slack: float = 0.0
     least: int = 20
+    absent: float = float("nan")
+
+
+def future_rows(bench: Workbench, watched: Watched, now: datetime) -> Counted:
+    """Inside a reading block: rows of a computed table that are dated after the clock, on the clock's day; none where they
+    are those of a history that is replayed."""
+    event = f"{quoted(watched.event_time)}::timestamp"
+    replayed = f"count(distinct {watched.day}) > {_MOST_DAYS_OF_A_LOAD}"
+    later = f"select case when {replayed} then 0 else count(*) end from {watched.name.quoted} where {event} > ?::timestamp + {_CLOCKS_DIFFER}"
+    ((count,),) = bench.rows(later, [naive_utc(now)])
+    day = np.array([naive_utc(now).date()], dtype="datetime64[D]")
+    value = np.array([float(count)])
+    return Counted("future_rows", day, value, value, day, ("",), absent=0.0)
 
 
 def file_days(bench: Workbench, watched: Watched) -> list[FileDay]:
@@ -72,7 +87,7 @@ def file_days(bench: Workbench, watched: Watched) -> list[FileDay]:
         "select day, max(case when n.batch is null then greatest(day, met) else day end), max(case when n.batch is null then met end), "
         "sum(rows_read)::bigint, sum(rows_quarantined)::bigint, coalesce(mode(main_rule), ''), "
         "count(*) filter (where status = 'refused'), coalesce(mode(rule) filter (where status = 'refused'), ''), "
-        "count(*) filter (where status = 'copy'), coalesce(sum(future), 0)::bigint, max(span), "
+        "count(*) filter (where status = 'copy'), coalesce(sum(future) filter (where n.batch is null or main is not null), 0)::bigint, max(span), "
         "list_sort(list_distinct(flatten(list(header) filter (where len(header) > 0 and status = 'loaded')))) "
         "from filed left join fills n using (batch) group by 1 order by 1",
         [str(watched.name)],
@@ -86,20 +101,20 @@ def file_figures(files: Sequence[FileDay], trading: TradingDays) -> list[Counted
 
     def figure(
         name: str, value: Callable[[FileDay], float | None], note: Callable[[FileDay], str] = lambda _day: "", *,
-        affected: Callable[[FileDay], float] | None = None, slack: float = 0.0, least: int = 20,
+        affected: Callable[[FileDay], float] | None = None, slack: float = 0.0, least: int = 20, absent: float = float("nan"),
     ) -> Counted:  # fmt: skip
         values = [value(day) for day in files]
         return Counted(
             name, np.array([day.day for day in files], dtype="datetime64[D]"),
             np.array([np.nan if one is None else one for one in values], dtype=np.float64),
             np.array([affected(day) if affected else one or 0 for day, one in zip(files, values, strict=True)], dtype=np.float64),
-            np.array([day.known for day in files], dtype="datetime64[D]"), tuple(note(day) for day in files), slack, least,
+            np.array([day.known for day in files], dtype="datetime64[D]"), tuple(note(day) for day in files), slack, least, absent,
         )  # fmt: skip
 
     return [
         figure("changed_columns", lambda day: changes[day.day][0], lambda day: changes[day.day][1], affected=lambda day: day.read),
-        figure("refused_files", lambda day: day.refused, lambda day: day.refused_by),
-        figure("repeated_files", lambda day: day.copies),
+        figure("refused_files", lambda day: day.refused, lambda day: day.refused_by, absent=0.0),
+        figure("repeated_files", lambda day: day.copies, absent=0.0),
         figure("future_rows", lambda day: day.future),
         figure("days_in_a_file", lambda day: None if day.span is None else day.span + 1, affected=lambda day: day.read, slack=1),
         figure(

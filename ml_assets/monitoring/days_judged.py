@@ -139,7 +139,15 @@ def _ranged(signals: Sequence[Signal], trading: TradingDays, budget: FalseAlarmS
         bounds = [
             np.exp(b[:, at]) if one.scale == "level" else b[:, at] for b in (ranges.expected, ranges.low, ranges.high)
         ]
-        part = _part(signal, trading, bounds, held, unusual[:, at] & held)
+        outside = unusual[:, at] & held
+        if signal.name == "hours_late":
+            # Nobody minds what comes sooner.
+            bounds[1], outside = np.where(held, 0.0, np.nan), outside & (signal.shown > bounds[0])
+        if one.scale == "share":
+            # Fewer than usual: it is about the rows that are missing in the share.
+            below = outside & (signal.shown < bounds[0])
+            signal = replace(signal, affected=np.where(below, one.rows - signal.affected, signal.affected))
+        part = _part(signal, trading, bounds, held, outside)
         parts.append(_with_missing_days(part, trading) if signal.name == "rows" else part)
     nothing = [np.full(len(trading.days), np.nan)] * 3
     never = np.zeros(len(trading.days), dtype=np.bool_)
@@ -180,8 +188,7 @@ def _counted(one: Counted, trading: TradingDays) -> _Part:
     """A figure that is usually the same, on the trading days and its own; nothing of the kind happened on the others."""
     days = np.union1d(trading.days[trading.days <= trading.days[-1:]], one.days)
     place = np.searchsorted(days, one.days)
-    absent = 0.0 if one.name in ("refused_files", "repeated_files") else np.nan
-    value, affected = np.full(len(days), absent), np.zeros(len(days))
+    value, affected = np.full(len(days), one.absent), np.zeros(len(days))
     value[place], affected[place] = one.value, one.affected
     known, notes = days.copy(), [""] * len(days)
     known[place] = one.known

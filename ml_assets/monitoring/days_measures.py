@@ -76,16 +76,28 @@ def table_days(bench: Workbench, watched: Watched, now: datetime) -> TableDays:
     rows_of_days = f"(select *, {watched.day} as _day from {watched.name.quoted} where {watched.day} between '{first}' and '{today}')"
     base = bench.execute(
         f"select _day, count(*)::double as rows, max(epoch({quoted(watched.event_time)}::timestamp) - epoch(_day)) as ends, "
-        f"(count(*) - count(distinct {row_hash(types)}))::double as repeated from {rows_of_days} group by 1 order by 1"
+        f"(count(*) - count(distinct {row_hash(types)}))::double as repeated, {_delay(watched)} as delay "
+        f"from {rows_of_days} group by 1 order by 1"
     ).fetchnumpy()
     days = base["_day"].astype("datetime64[D]")
     rows, repeated = _numbers(base["rows"]), _numbers(base["repeated"])
     signals = [Signal("rows", "", rows, rows, Series("count", rows, rows)), _share("repeated", "", repeated, rows)]
+    if watched.spec.available_at is not None:
+        delay = np.maximum(_numbers(base["delay"]), 0)
+        signals.append(Signal("hours_late", "", delay, rows, Series("count", delay, rows)))
     for some in _portions(sorted(types)):
         signals += _figures(bench, watched, rows_of_days, {name: types[name] for name in some}, rows)
     for name in _categories(bench, watched, types, float(rows.sum())):
         signals += _category(bench, rows_of_days, name, days, rows)
     return TableDays(days, rows, _numbers(base["ends"]), tuple(signals))
+
+
+def _delay(watched: Watched) -> str:
+    """SQL: how many hours after their event nine in ten rows were available; null where the table does not say."""
+    if watched.spec.available_at is None:
+        return "null::double"
+    late = f"epoch({quoted(watched.spec.available_at)}::timestamp) - epoch({quoted(watched.event_time)}::timestamp)"
+    return f"quantile_cont(({late}) / 3600, 0.9)"
 
 
 def _first_day(bench: Workbench, watched: Watched, today: date) -> date:

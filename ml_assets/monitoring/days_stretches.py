@@ -37,13 +37,13 @@ def unusual_stretches(bench: Workbench, table: TableName | str) -> list[Stretch]
     relation = table.quoted if isinstance(table, TableName) else table
     farthest = "abs(value - coalesce(expected, 0))"
     worst = ", ".join(
-        f"arg_max({{name}}, {farthest})".format(name=name) for name in ("value", "expected", "low", "high")
+        f"arg_max_null({{name}}, {farthest})".format(name=name) for name in ("value", "expected", "low", "high")
     )
     rows = bench.rows(
         f"with judged as (select *, lead(day) over w as following from {relation} where judged "
         "window w as (partition by signal, column_name order by day)) "
-        "select signal, column_name, since, max(day), arg_max(following, day), min(known), count(*), "
-        f"{worst}, sum(affected)::bigint, arg_max(note, {farthest}) "
+        "select signal, column_name, since, max(day), arg_max_null(following, day), min(known), count(*), "
+        f"{worst}, sum(affected)::bigint, arg_max_null(note, {farthest}) "
         "from judged where unusual group by signal, column_name, since order by since, signal, column_name"
     )
     return [Stretch(*row) for row in rows]

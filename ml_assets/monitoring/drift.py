@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from ml_assets.evaluation.overview import side_by_side
 from ml_assets.monitoring.drift_checks import drift_checks
+from ml_assets.monitoring.drift_page import DriftFacts
 from ml_assets.monitoring.drift_relations import UNIT, outcomes, scored_rows, training_read
 from ml_assets.monitoring.drift_rows import DRIFT_COLUMNS, DriftRow, judged_rows
+from ml_assets.monitoring.monitor_page import write_monitor_page
 from ml_assets.monitoring.reference import LABEL, REFERENCE_LOGIC
 from ml_assets.monitoring.reference_rows import ReferenceColumn, load_reference
 from ml_assets.monitoring.sketch import Sketch
@@ -17,7 +21,7 @@ from ml_assets.monitoring.thresholds import ColumnJudge, alpha_of, leads, tests_
 from ml_assets.scoring.scores import VERSION, ScoresAsset
 from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.specs.times import SnapshotSpec, snapshot_time
-from ml_assets.warehouse.asset import RunContext
+from ml_assets.warehouse.asset import AssetReport, RunContext
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of, naive_utc
@@ -25,6 +29,8 @@ from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
 Found = Mapping[str, Sketch]
+
+_MOST_PICTURES = 3
 
 
 class DriftAsset(ComputedTable):
@@ -93,7 +99,8 @@ class DriftAsset(ComputedTable):
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         rows: list[DriftRow] = []
-        for version, keys in self._by_version(bench, partitions).items():
+        columns: list[ReferenceColumn] = []
+        for version, keys in self._by_version(bench, sorted(partitions)).items():
             columns = load_reference(bench, self.reference, version)
             alpha = alpha_of(self.spec.false_alarms, self.snapshots, tests_of(columns))
             judges = {column.watched.key: ColumnJudge(column, alpha) for column in columns}
@@ -103,7 +110,8 @@ class DriftAsset(ComputedTable):
                 lead = leads(self.snapshots, columns[0].end, moment)
                 rows += judged_rows(moment, version, lead, judges, current.get(moment, {}))
         self._stage(bench, rows)
-        return Staged("(select * from drift_rows order by snapshot, role, column_name)", self._facts(rows))
+        made = DriftFacts(self.spec, str(self.scores.name), [row._asdict() for row in rows], columns)
+        return Staged("(select * from drift_rows order by snapshot, role, column_name)", _facts(made))
 
     def _by_version(self, bench: Workbench, partitions: Sequence[str]) -> dict[int, list[str]]:
         scored = manifest_of(bench, self.scores.name)
@@ -134,14 +142,22 @@ class DriftAsset(ComputedTable):
             columns = [list(column) for column in zip(*rows, strict=True)]
             bench.execute(f"insert into drift_rows select {', '.join(['unnest(?)'] * len(columns))}", columns)
 
-    def _facts(self, rows: Sequence[DriftRow]) -> dict[str, Any]:
-        newest = max((row.snapshot for row in rows if row.snapshot is not None), default=None)
-        found = [row for row in rows if row.snapshot == newest and row.flagged]
-        return {
-            "judged_columns": sum(row.snapshot == newest for row in rows),
-            "drifted": ", ".join(row.column_name for row in sorted(found, key=lambda row: row.rank or 0)) or "none",
-        }
+    def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
+        """As every computed table; what is new also rewrites the monitor's page."""
+        report = super().materialize(context, partitions)
+        if not report.changed:
+            return report
+        page = write_monitor_page(context, self.spec, self.scores)
+        return replace(report, facts={**report.facts, "report": str(page)})
 
     @property
     def checks(self) -> tuple[Check, ...]:
         return drift_checks(self.spec)
+
+
+def _facts(made: DriftFacts) -> dict[str, Any]:
+    """What stands beside the materialisation in the UI: what drifted in the newest snapshot that was made, with pictures."""
+    drifted = [row["column_name"] for row in made.newest if row["flagged"]]
+    pictures = made.pictures(_MOST_PICTURES)
+    found = {"judged_columns": len(made.newest), "drifted": ", ".join(drifted) or "none"}
+    return found | ({"picture": side_by_side(pictures, f"drift of {made.spec.name}")} if pictures else {})

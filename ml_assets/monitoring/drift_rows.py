@@ -13,6 +13,7 @@ from ml_assets.monitoring.thresholds import CHI2, JS, KS, MISSING, NEW, PSI, WAS
 
 UNITLESS = "importance x distance"
 SHAPE_MEASURES = (PSI, KS, JS, WASSERSTEIN, CHI2)
+MEASURES_SHOWN = (*SHAPE_MEASURES, MISSING, NEW)
 DRIFT_COLUMNS = (
     "snapshot timestamp, role varchar, column_name varchar, kind varchar, model_version integer, rows bigint, reference_rows bigint, "
     "mean double, reference_mean double, missing_share double, reference_missing_share double, "
@@ -91,7 +92,7 @@ def _row(moment: datetime | None, version: int, lead: int, judge: ColumnJudge, c
     effect, unit = _effect(judge, current, found)
     measured: dict[str, Any] = {
         name: pair
-        for measure in (*SHAPE_MEASURES, MISSING, NEW)
+        for measure in MEASURES_SHOWN
         for name, pair in zip((measure, f"{measure}_threshold"), _value_and_threshold(found.get(measure)), strict=True)
     }
     return DriftRow(

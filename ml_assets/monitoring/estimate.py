@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ml_assets.evaluation.bootstrap import Estimate, chunks
+from ml_assets.evaluation.catalogue import MetricOptions, task_metrics
 from ml_assets.evaluation.influence import log_odds
-from ml_assets.evaluation.metrics import MetricOptions, Vector
-from ml_assets.evaluation.metrics.catalogue import task_metrics
+from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.metrics.inputs import MetricError, checked
 from ml_assets.evaluation.metrics.measure import kernel
 from ml_assets.evaluation.metrics.resampled import Clusters, Counts, Draws

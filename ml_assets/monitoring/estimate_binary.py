@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ml_assets.evaluation.catalogue import MetricOptions
 from ml_assets.evaluation.influence import average_precision, roc_auc
-from ml_assets.evaluation.metrics import MetricOptions, Vector
+from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.metrics.inputs import Codes
 from ml_assets.evaluation.metrics.weighted_binary import mass_bins, row_log_loss, width_bins
 

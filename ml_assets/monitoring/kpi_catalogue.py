@@ -28,13 +28,13 @@ class KpiDefinition:
     absent: str
 
 
-NOW = "as it is now; the window plays no part"
+NOW = "what is so now; the window plays no part"
 CATALOGUE: tuple[KpiDefinition, ...] = (
     KpiDefinition(
         "step_success_rate", "Steps that succeed", "share", "higher",
         "A step is one asset in one run, of the command line or of Dagster; whatever was tried again within it counts once. It "
         "fails when it raised at its last try, when one of its checks could not be judged, or when a blocking check keeps "
-        "consumers out. Runs of `ml-assets check` make nothing and do not count, nor does the step that makes these indicators. "
+        "consumers out; what was skipped because of it was no step. Runs of `ml-assets check` make nothing and do not count, nor does the step that makes these indicators. "
         "A process that was killed leaves no step.",
         "steps by the clock of their run", "no step ran",
     ),
@@ -68,12 +68,12 @@ CATALOGUE: tuple[KpiDefinition, ...] = (
     KpiDefinition(
         "incidents_open", "Open incidents", "count", "lower",
         "Incidents that were opened before the window's end and had not been closed by then.",
-        "at the end of the window", "never; without incidents it is 0",
+        "what is so at the end of the window", "never; without incidents it is 0",
     ),
     KpiDefinition(
         "oldest_open_incident", "Oldest open incident", "hours", "lower",
         "Age of the open incident that was opened first.",
-        "at the end of the window", "no incident is open",
+        "what is so at the end of the window", "no incident is open",
     ),
     KpiDefinition(
         "scoring_p95", "Scoring, 95th percentile", "seconds", "lower",

@@ -19,6 +19,8 @@ from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
 _HOUR_SECONDS = 3600
+# A step of a run that began before a window is not of the window; so far around it all steps are looked at.
+_LONGEST_RUN = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,16 @@ def steps_in(bench: Workbench, window: Window, own: str = "") -> list[StepRow]:
             "sum(epoch(ended_at - started_at))::double, coalesce(sum(rows), 0)::bigint, "
             "case when count(cpu_seconds) = count(*) then sum(cpu_seconds) end, "
             "case when count(cpu_seconds) = count(*) then sum(cpu_error) end "
-            f"from (select *, {_ROWS_WRITTEN} as rows from wh.ops.steps left join wh.ops.step_costs using (run_id, step)) "
-            "where command <> 'check' and asset <> ? group by run_id, asset having moment >= ? and moment < ? order by 1, 2",
-            [own, naive_utc(window.since), naive_utc(window.until)],
+            f"from (select *, {_ROWS_WRITTEN} as rows from wh.ops.steps left join wh.ops.step_costs using (run_id, step) "
+            "where command <> 'check' and asset <> ? and coalesce(clock_time, started_at) between ? and ?) "
+            "group by run_id, asset having moment >= ? and moment < ? order by 1, 2",
+            [
+                own,
+                *(
+                    naive_utc(moment)
+                    for moment in (window.since - _LONGEST_RUN, window.until + _LONGEST_RUN, window.since, window.until)
+                ),
+            ],
         )
     ]
 
@@ -127,10 +136,13 @@ def promotions(bench: Workbench) -> list[Promotion]:
     return [
         Promotion(model, version, at.replace(tzinfo=UTC), back)
         for model, version, at, back in bench.rows(
-            "select a.model, a.version, a.moved_at, exists (select 1 from wh.ops.registry_actions r where r.action = 'rollback' "
-            "and r.model = a.model and r.version = a.version and r.done_at >= a.moved_at) from wh.ops.aliases a "
-            "where a.alias = 'champion' and not exists (select 1 from wh.ops.registry_actions r where r.action = 'rollback' "
-            "and r.model = a.model and r.other = a.version and r.done_at = a.moved_at) order by a.moved_at, a.rowid"
+            "with promoted as (select *, lead(moved_at) over (partition by model, version order by moved_at, line) as again_at "
+            "from (select *, rowid as line from wh.ops.aliases) a where alias = 'champion' and not exists ("
+            "select 1 from wh.ops.registry_actions r where r.action = 'rollback' and r.model = a.model and r.other = a.version "
+            "and r.done_at = a.moved_at)) "
+            "select model, version, moved_at, exists (select 1 from wh.ops.registry_actions r where r.action = 'rollback' "
+            "and r.model = p.model and r.version = p.version and r.done_at >= p.moved_at "
+            "and (p.again_at is null or r.done_at < p.again_at)) from promoted p order by moved_at, line"
         )
     ]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ml_assets.evaluation.metrics import LOSS, metric_info
+from ml_assets.evaluation.catalogue import LOSS, metric_info
 from ml_assets.monitoring.kpis import GainPair
+from ml_assets.monitoring.performance_promise import ALL_ROWS
 from ml_assets.monitoring.production import ProductionAsset
 from ml_assets.warehouse.names import TableName, literal
 from ml_assets.warehouse.store import Workbench
-
-_ALL_ROWS = "all"
 
 
 def gain_pairs(bench: Workbench, production: Sequence[ProductionAsset], tasks: Mapping[str, str]) -> list[GainPair]:
@@ -36,7 +35,7 @@ def gain_pairs(bench: Workbench, production: Sequence[ProductionAsset], tasks: M
             GainPair(offline, online)
             for offline, online in bench.rows(
                 _PAIRS.format(
-                    model=literal(model), metric=literal(metric), all_rows=literal(_ALL_ROWS), compared=compared.quoted,
+                    model=literal(model), metric=literal(metric), all_rows=literal(ALL_ROWS), compared=compared.quoted,
                     observed=observed.quoted, sign=sign,
                 )
             )

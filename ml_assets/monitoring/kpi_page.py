@@ -91,7 +91,7 @@ def _history(definition: KpiDefinition, rows: Sequence[StoredKpi]) -> str:
     known = [(row.day, row.value) for row in rows if row.value is not None and row.unit == unit]
     if len(known) < 2:
         return ""
-    chart = Chart(f"{definition.title} by day", height=170, margins=(66, 30, 10, 42))
+    chart = Chart(f"{definition.title} by day", height=170, margins=(66, 10, 30, 42))
     places = [float(day.toordinal()) for day, _ in known]
     x, y = chart.scales((places[0], places[-1]), _range([value for _, value in known], unit))
     in_percent = unit == "share"

@@ -26,7 +26,7 @@ def _watched(declared: Declared) -> Check:
     def judged(_scope: CheckScope) -> list[CheckFinding]:
         bare = [one for one in declared.production if not one.is_watched]
         evidence = [
-            {"asset": str(one.name), "why": _unwatched(one), "yaml": one.remedy, "use_case": one.use_case}
+            {"asset": str(one.name), "why": _unwatched(one), "yaml": one.remedy, "into": one.remedy_file}
             for one in bare
         ]
         return [_of_share(name, declared.production, bare, "are watched", evidence)]

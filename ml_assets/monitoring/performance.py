@@ -11,7 +11,8 @@ from ml_assets.features.labels import LabelAsset
 from ml_assets.monitoring.base_rate import Projection
 from ml_assets.monitoring.base_rate_rows import BASE_RATE_COLUMNS, BaseRateRow, OutcomeHistory, reference_contents
 from ml_assets.monitoring.early_outcomes import EarlyOutcomesAsset
-from ml_assets.monitoring.performance_checks import performance_checks
+from ml_assets.monitoring.monitor_page import write_monitor_page
+from ml_assets.monitoring.performance_checks import performance_checks, verdicts
 from ml_assets.monitoring.performance_facts import performance_facts
 from ml_assets.monitoring.performance_promise import Promise, promise_contents, read_promise
 from ml_assets.monitoring.performance_rows import PERFORMANCE_COLUMNS, WatchedRows, performance_rows
@@ -22,7 +23,7 @@ from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.specs.times import SnapshotSpec, snapshot_key, snapshot_time
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.training_set import joined_features
-from ml_assets.warehouse.asset import RunContext
+from ml_assets.warehouse.asset import AssetReport, RunContext
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import fingerprint, manifest_of, naive_utc
@@ -155,7 +156,10 @@ class PerformanceAsset(ComputedTable):
             context.progress(str(self.name), done, len(partitions))
         _stage(bench, "measured", PERFORMANCE_COLUMNS, measured)
         _stage(bench, "rated", BASE_RATE_COLUMNS, rated)
-        return Staged("(select * from measured order by all)", performance_facts(bench, self.name, self.model.task))
+        judges = verdicts(self.spec, self.model, self.snapshots)
+        return Staged(
+            "(select * from measured order by all)", performance_facts(bench, self.name, self.model.task, judges)
+        )
 
     def _measured(
         self, table: pa.Table, key: str, context: RunContext, promise: Promise, history: OutcomeHistory | None
@@ -174,6 +178,13 @@ class PerformanceAsset(ComputedTable):
             projection=projection,
         )
         return rates, found
+
+    def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
+        """As every computed table; what is new also rewrites the monitor's page."""
+        report = super().materialize(context, partitions)
+        if report.changed:
+            write_monitor_page(context, self.spec, self.scores)
+        return report
 
     def waiting(self, key: str) -> str:
         """Why outcomes of a partition are missing where they are."""

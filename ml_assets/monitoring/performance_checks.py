@@ -24,35 +24,44 @@ from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.results import MAX_EVIDENCE_ROWS, CheckFinding
 
 _Rows = Mapping[str, Sequence[Row]]
-AS_PROMISED = "performance_is_as_promised"
+_Judge = Callable[[Sequence[Row]], Verdict]
+AS_PROMISED, BASE_RATE = "performance_is_as_promised", "base_rate_is_as_scored"
+_RECONCILED, _SLICES = "estimate_agrees_with_outcomes", "declared_slices_hold"
 
 
 def performance_checks(
     spec: MonitorSpec, model: ModelSpec, grid: SnapshotSpec | None, rates: TableName
 ) -> tuple[Check, ...]:
     """All checks of `monitoring.<monitor>__performance`; `rates` is the table of base rates beside it."""
+    judges = verdicts(spec, model, grid)
+    judged = " and ".join(judged_metrics(model.task))
+    return (
+        _check(spec, AS_PROMISED, "PF001", f"{judged} are not worse than the evaluation promised.", _performance, judges),
+        _check(spec, BASE_RATE, "PF002", "The rate of positives, told from early outcomes, is what the scores say.", _rates(rates), judges),
+        _check(spec, _RECONCILED, "PF003", "What was estimated without outcomes is what they show.", _performance, judges),
+        _check(spec, _SLICES, "PF004", "No declared slice has become worse by more than all rows have.", _performance, judges),
+    )  # fmt: skip
+
+
+def verdicts(spec: MonitorSpec, model: ModelSpec, grid: SnapshotSpec | None) -> dict[str, _Judge]:
+    """Name of a check → its verdict on the rows of one snapshot: of base rates for that of the base rate, else of performance."""
     task, budget = model.task, spec.false_alarms
     metrics = len(judged_metrics(task))
-
-    def promised(rows: Sequence[Row]) -> Verdict:
-        return as_promised(task, rows, chance_allowed(budget, grid, metrics))
-
-    def reconciled(rows: Sequence[Row]) -> Verdict:
-        return estimate_right(task, rows, chance_allowed(budget, grid, metrics))
+    chance = chance_allowed(budget, grid, metrics)
 
     def sliced(rows: Sequence[Row]) -> Verdict:
         judged = sum(row["metric"] in judged_metrics(task) for row in rows) - metrics
         return slices_hold(task, rows, chance_allowed(budget, grid, judged))
 
-    return (
-        _check(spec, AS_PROMISED, "PF001", f"{' and '.join(judged_metrics(task))} are not worse than the evaluation promised.", _performance, promised),
-        _check(spec, "base_rate_is_as_scored", "PF002", "The rate of positives, told from early outcomes, is what the scores say.", _rates(rates), _base_rate(spec, model, grid)),
-        _check(spec, "estimate_agrees_with_outcomes", "PF003", "What was estimated without outcomes is what they show.", _performance, reconciled),
-        _check(spec, "declared_slices_hold", "PF004", "No declared slice has become worse by more than all rows have.", _performance, sliced),
-    )  # fmt: skip
+    return {
+        AS_PROMISED: lambda rows: as_promised(task, rows, chance),
+        BASE_RATE: _base_rate(spec, model, grid),
+        _RECONCILED: lambda rows: estimate_right(task, rows, chance),
+        _SLICES: sliced,
+    }
 
 
-def _base_rate(spec: MonitorSpec, model: ModelSpec, grid: SnapshotSpec | None) -> Callable[[Sequence[Row]], Verdict]:
+def _base_rate(spec: MonitorSpec, model: ModelSpec, grid: SnapshotSpec | None) -> _Judge:
     looks = 1
     if isinstance(model.label, LabelSpec):
         horizon = span_length(model.label.horizon)
@@ -68,8 +77,10 @@ def _base_rate(spec: MonitorSpec, model: ModelSpec, grid: SnapshotSpec | None) -
 
 def _check(
     spec: MonitorSpec, name: str, code: str, description: str, read: Callable[[CheckScope], _Rows],
-    judge: Callable[[Sequence[Row]], Verdict],
+    judges: Mapping[str, _Judge],
 ) -> Check:  # fmt: skip
+    judge = judges[name]
+
     def judged(scope: CheckScope) -> list[CheckFinding]:
         found = read(scope)
         return [_finding(name, key, judge(found.get(key, ())), found.get(key, ())) for key in scope.partitions]

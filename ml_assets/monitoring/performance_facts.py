@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ml_assets.evaluation.metrics import PRIMARY, metric_info
+from ml_assets.evaluation.catalogue import PRIMARY, metric_info
 from ml_assets.evaluation.page import flat_picture_style
 from ml_assets.evaluation.svg import Chart, Scale
 from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
+from ml_assets.monitoring.performance_checks import BASE_RATE
 from ml_assets.monitoring.performance_promise import ALL_ROWS
+from ml_assets.monitoring.performance_verdicts import Verdict
 from ml_assets.warehouse.names import TableName, literal
 from ml_assets.warehouse.store import Workbench
 
@@ -20,12 +22,14 @@ _MOST_SNAPSHOTS, _MOST_TICKS = 60, 6
 _GAP, _TITLE_HEIGHT = 12, 44
 
 
-def performance_facts(bench: Workbench, table: TableName, task: str) -> dict[str, Any]:
-    """Inside a reading block, the new rows in `measured`: what is said of the newest snapshot and of the newest with
-    outcomes, and the main metric of all snapshots as Markdown of one SVG."""
+def performance_facts(
+    bench: Workbench, table: TableName, task: str, judges: Mapping[str, Callable[[Sequence[Row]], Verdict]]
+) -> dict[str, Any]:
+    """Inside a reading block, the new rows in `measured` and `rated`: what is decided of the newest snapshots that can be
+    judged, the values of the newest and of the newest with outcomes, and all snapshots as Markdown of one SVG."""
     metrics = [PRIMARY[task], *([POSITIVE_RATE] if task == "binary" else [])]
     shown = {metric: _rows(bench, table, metric) for metric in metrics}
-    facts: dict[str, Any] = {}
+    facts = _decisions(bench, judges)
     for metric, rows in shown.items():
         ended = [row for row in rows if row["observed"] is not None]
         for name, row in (("newest_with_outcomes", ended[-1:]), ("newest", rows[-1:])):
@@ -34,6 +38,25 @@ def performance_facts(bench: Workbench, table: TableName, task: str) -> dict[str
     if all(row["snapshot"] is not None for row in shown[PRIMARY[task]]) and len(shown[PRIMARY[task]]) > 1:
         facts["picture"] = _picture(task, shown)
     return facts
+
+
+def _decisions(bench: Workbench, judges: Mapping[str, Callable[[Sequence[Row]], Verdict]]) -> dict[str, Any]:
+    """Check → what it says of the newest new snapshot that does not hold, else of the newest that it can judge."""
+    found = {}
+    for check, judge in judges.items():
+        made = "rated" if check == BASE_RATE else "measured"
+        by_snapshot: dict[Any, list[Row]] = {}
+        for row in bench.records(f"select * from {made} order by snapshot desc"):
+            by_snapshot.setdefault(row["snapshot"], []).append(row)
+        judged = [
+            (moment, verdict) for moment, rows in by_snapshot.items() if (verdict := judge(rows)).held is not None
+        ]
+        # `max` keeps the first of equals, which is the newest.
+        if judged:
+            moment, verdict = max(judged, key=lambda one: not one[1].held)
+            at = f"{moment:%Y-%m-%d}: " if moment is not None else ""
+            found[check] = f"{at}{'yes' if verdict.held else 'no'}: {verdict.said}"
+    return found
 
 
 def _rows(bench: Workbench, table: TableName, metric: str) -> list[Row]:
@@ -78,7 +101,7 @@ def _picture(task: str, shown: Mapping[str, Sequence[Row]]) -> str:
     for chart, title in charts:
         chart.text(chart.margins[0], -24, title, "title")
         chart.text(
-            chart.margins[0], -8, "promised (band), observed (dots), estimated, adjusted by base rate (dashed)", "tick"
+            chart.margins[0], -8, "promised (band), observed (dots), estimated (dotted), adjusted (dashed)", "tick"
         )
         drawn.append(chart.group((place, _TITLE_HEIGHT)))
         place += chart.width + _GAP

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from ml_assets.evaluation.assessment import options_of
 from ml_assets.evaluation.bootstrap import Estimate
+from ml_assets.evaluation.catalogue import MetricOptions
 from ml_assets.evaluation.column_groups import named_cuts
 from ml_assets.evaluation.influence import t_quantile
-from ml_assets.evaluation.metrics import MetricOptions
 from ml_assets.evaluation.slices import DeclaredSlice
 from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
 from ml_assets.specs.evaluation import SliceSpec

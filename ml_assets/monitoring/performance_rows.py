@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ml_assets.evaluation.bootstrap import Estimate, bootstrap
+from ml_assets.evaluation.catalogue import TASK_METRICS, MetricOptions
 from ml_assets.evaluation.column_groups import columns_of
-from ml_assets.evaluation.metrics import TASK_METRICS, MetricOptions, Vector
+from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.scored import codes_of
 from ml_assets.evaluation.slices import DeclaredSlice, slice_rows
 from ml_assets.monitoring.base_rate import Projection
@@ -29,6 +30,8 @@ PERFORMANCE_COLUMNS = (
     "adjusted double, adjusted_low double, adjusted_high double, reason varchar"
 )
 _NONE = Estimate(None, None, None)
+# Of very many rows fewer draws do: their metrics hardly vary, and each draw costs a pass over them.
+_FEWEST_DRAWS, _MOST_DRAWN = 100, 6_000_000
 
 
 class PerformanceRow(NamedTuple):
@@ -170,8 +173,8 @@ class _Measure:
         label, query = rows.label[known], None if rows.query is None else rows.query[known]
         cluster = None if rows.task == "ranking" else rows.cluster[known]
         report = bootstrap(
-            rows.task, label, {CANDIDATE: rows.score[known]}, cluster=cluster, query=query, draws=self._draws,
-            options=self._options,
+            rows.task, label, {CANDIDATE: rows.score[known]}, cluster=cluster, query=query,
+            draws=min(self._draws, max(_FEWEST_DRAWS, _MOST_DRAWN // len(label))), options=self._options,
         )  # fmt: skip
         found = dict(report.estimates[CANDIDATE])
         return found | ({POSITIVE_RATE: share(int(label.sum()), len(label))} if rows.task == "binary" else {})

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ml_assets.evaluation.metrics import LOSS, PRIMARY, metric_info
+from ml_assets.evaluation.catalogue import LOSS, PRIMARY, metric_info
 from ml_assets.evaluation.slices import MinimumSize
 from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
 from ml_assets.monitoring.performance_promise import ALL_ROWS
@@ -50,7 +50,7 @@ def as_promised(task: str, rows: Sequence[Row], chance: float) -> Verdict:
         row = _row(rows, ALL_ROWS, metric)
         found = None if row is None else _worse_than_promised(task, row)
         if found is None:
-            absent.append(f"{metric}: {_why(row)}")
+            absent.append(f"{metric}: {_why(row, 'observed', 'promised')}")
         else:
             tested.append(found)
     if not tested:
@@ -66,9 +66,10 @@ def _worse_than_promised(task: str, row: Row, less: float = 0.0) -> Tested | Non
         return None
     worse = _worse(task, row["metric"], observed - promised) - less
     total = math.sqrt(error**2 + known_to**2 + (row["promised_spread"] or 0.0) ** 2)
-    if not total > 0:
+    if not total > 0 and worse > 0:
         return None
-    deviations = worse / total
+    # Without any spread, as of a ranking that makes no mistake, what is not worse is as promised.
+    deviations = worse / total if total > 0 else 0.0
     return Tested(row["slice"], row["metric"], observed, promised, deviations, _upper_tail(deviations))
 
 
@@ -83,21 +84,21 @@ def slices_hold(task: str, rows: Sequence[Row], chance: float) -> Verdict:
     """
     judged = [row for row in rows if row["slice"] != ALL_ROWS and row["metric"] in judged_metrics(task)]
     if not judged:
-        return Verdict(None, "no slices are declared")
+        return Verdict(None, "slices of a ranking are not judged" if task == "ranking" else "no slices are declared")
     everywhere = {metric: _row(rows, ALL_ROWS, metric) for metric in judged_metrics(task)}
     tested, reason = [], ""
     for row in judged:
         lacking = MinimumSize().lacking(rows=row["matured"], positives=row["positives"], clusters=row["matured"])
         whole = everywhere[row["metric"]]
         if whole is None or row["observed"] is None or whole["observed"] is None or lacking is not None:
-            reason = reason or f"{row['slice']}: {_why(row) if row['observed'] is None else lacking}"
+            reason = reason or f"{row['slice']}: {_why(row, 'observed') if row['observed'] is None else lacking}"
             continue
         common = (
             0.0 if whole["promised"] is None else _worse(task, row["metric"], whole["observed"] - whole["promised"])
         )
         found = _worse_than_promised(task, row, common)
         if found is None:
-            reason = reason or f"{row['slice']}: {_why(row)}"
+            reason = reason or f"{row['slice']}: {_why(row, 'promised')}"
         else:
             tested.append(found)
     if not tested:
@@ -109,11 +110,12 @@ def slices_hold(task: str, rows: Sequence[Row], chance: float) -> Verdict:
 
 def estimate_right(task: str, rows: Sequence[Row], chance: float) -> Verdict:
     """Whether the observed metrics are what the scores alone had led to expect."""
-    tested, said = [], []
+    tested, said, absent = [], [], []
     for metric in judged_metrics(task):
         row = _row(rows, ALL_ROWS, metric)
         if row is None or row["estimated"] is None or row["observed"] is None:
-            return Verdict(None, _why(row))
+            absent.append(f"{metric}: {_why(row, 'estimated', 'observed')}")
+            continue
         if row["matured"] < row["rows"]:
             return Verdict(None, f"{row['matured']:,} of {row['rows']:,} outcomes are known: the others may differ")
         error = _error(row, "estimated")
@@ -123,7 +125,7 @@ def estimate_right(task: str, rows: Sequence[Row], chance: float) -> Verdict:
         if row["adjusted"] is not None:
             said.append(f"{metric} {row['adjusted']:.4g} ({row['observed'] - row['adjusted']:+.2g})")
     if not tested:
-        return Verdict(None, "the estimate has no interval")
+        return Verdict(None, absent[0] if absent else "the estimate has no interval")
     found = _verdict(tested, chance, "estimated", "as estimated")
     return found._replace(said=found.said + (f"; adjusted by the base rate {', '.join(said)}" if said else ""))
 
@@ -165,8 +167,13 @@ def _row(rows: Sequence[Row], name: str, metric: str) -> Row | None:
     return next((row for row in rows if row["slice"] == name and row["metric"] == metric), None)
 
 
-def _why(row: Row | None) -> str:
-    return "no rows" if row is None else str(row["reason"] or "no interval")
+def _why(row: Row | None, *columns: str) -> str:
+    """Why one of these columns has no value, as the row itself says."""
+    if row is None:
+        return "no rows"
+    parts = str(row["reason"] or "").split("; ")
+    found = [part.removeprefix(f"{name}: ") for name in columns for part in parts if part.startswith(f"{name}: ")]
+    return found[0] if found else "there is no interval to judge by"
 
 
 def _error(row: Row, column: str) -> float | None:

@@ -43,6 +43,12 @@ class ProductionAsset:
         owners = f"  owners: [{', '.join(self.owners)}]\n" if self.owners else ""
         return f"type: ml_assets.Monitor\nattributes:\n  name: {name}\n{owners}  {watched}\n"
 
+    @property
+    def remedy_file(self) -> str:
+        """Where that declaration may be put, below the project's package."""
+        name = self.name.table if self.role == "raw" else self.scores
+        return f"defs/{self.use_case}/monitoring/{name}/defs.yaml"
+
     def to_json(self) -> dict[str, Any]:
         return {
             "asset": str(self.name), "role": self.role, "use_case": self.use_case, "owners": list(self.owners), "place": self.place,

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from ml_assets.monitoring.effects import Effects, permuted_effects, tree_effects
-from ml_assets.monitoring.reference_rows import REFERENCE_COLUMNS, Watched, reference_rows
-from ml_assets.monitoring.sketch import Bins
-from ml_assets.monitoring.sketch_sql import learn_bins, sketches
 from ml_assets.scoring.scores import score_columns
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import ChronologicalSplitSpec
-from ml_assets.training.contract import feature_contracts
-from ml_assets.training.examples import FeatureColumns
-from ml_assets.training.matrix import arrow_rows
-from ml_assets.training.package import Package
-from ml_assets.training.rows import Matrix
+from ml_assets.training.examples import FeatureColumns, feature_contracts
 from ml_assets.training.versions import ModelVersion, load_version
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
@@ -31,7 +18,19 @@ from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.rules import unique_check
 from ml_assets.warehouse.store import Workbench
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from ml_assets.monitoring.effects import Effects
+    from ml_assets.monitoring.reference_rows import Watched
+    from ml_assets.monitoring.sketch import Bins, Sketch
+    from ml_assets.training.package import Package
+    from ml_assets.training.rows import Matrix
+
 MOST_PERIODS = 104
+MOST_SCORED = 50_000
 REFERENCE_LOGIC = "reference/1"
 SCORE, PREDICTED, LABEL = "score", "predicted", "label"
 _ROWS = "reference_rows"
@@ -80,20 +79,22 @@ class ReferenceAsset(ComputedTable):
         return read if learnt_from == read[UNPARTITIONED][str(self.training)] else {}
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        from ml_assets.monitoring.reference_rows import reference_rows
+        from ml_assets.monitoring.sketch_sql import learn_bins, sketches
+
         version = load_version(bench, self.spec.name)
         watched = [one for one in watched_columns(version.package, self.spec) if one.column not in self.hidden]
-        table, matrix = self._rows(bench, version, watched)
+        table, test_matrix = self._rows(bench, version, watched)
         bench.connection.register(_ROWS, table)
         names = {one.key: one for one in watched}
         test = f"(select * from {_ROWS} where part = 'test')"
         numbers = [key for key, one in names.items() if one.known is None]
         bins = learn_bins(bench, test, numbers, {key: one.known for key, one in names.items() if one.known is not None})
         found = sketches(bench, test, bins, units="unit")[None]
-        timed = f"(select * from {_ROWS} where period is not null and period in (select distinct period from {_ROWS} order by 1 desc nulls last limit {MOST_PERIODS}))"
-        history = sketches(bench, timed, bins, by="period")
+        history = _history(bench, bins, {key for key, one in names.items() if one.role == "score"})
         ends = bench.rows(f"select count(distinct period), max(period) from {test}")[0]
         bench.connection.unregister(_ROWS)
-        effects = self._effects(bench, version, matrix[_is_test(table)], bins)
+        effects = self._effects(bench, version, test_matrix, bins)
         rows = reference_rows(version.version, names, bins, found, history, ends, effects)
         self._stage(bench, version.version, rows)
         return Staged(
@@ -102,27 +103,43 @@ class ReferenceAsset(ComputedTable):
         )
 
     def _rows(self, bench: Workbench, version: ModelVersion, watched: Sequence[Watched]) -> tuple[pa.Table, Matrix]:
-        """Every row of the training set with what is watched under its key, and the matrix of the version's encoder."""
+        """Every row of the training set with what is watched under its key, and the matrix of its test rows.
+
+        Of earlier rows at most about `MOST_SCORED` have an answer, those of some entities.
+        """
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from ml_assets.training.matrix import arrow_rows
+
         spec, package = self.spec, version.package
         split = spec.split
         period = f"date_trunc('{split.every}', snapshot)" if isinstance(split, ChronologicalSplitSpec) else "snapshot"
         columns = ", ".join(quoted(name) for name in package.encoder.features)
+        unit = quoted(spec.cluster)
+        [(earlier,)] = bench.rows(f"select count(*) from {self.training.quoted} where part <> 'test'")
         table = arrow_rows(
             bench,
-            f"select {period} as _period, part as _part, {quoted(spec.cluster)} as _unit, label as _label, {columns} "
+            f"select {period} as _period, part as _part, {unit} as _unit, label as _label, "
+            f"part = 'test' or hash({unit}) % {-(-earlier // MOST_SCORED) or 1} = 0 as _answered, {columns} "
             f"from {self.training.quoted} order by snapshot, {quoted(spec.entity)}",
         )
         matrix, _ = package.encode(table)
-        answers = score_columns(package, package.predict(matrix))
-        fixed = {"period": table["_period"], "part": table["_part"], "unit": table["_unit"]}
+        answered = _mask(table["_answered"])
+        answers = _spread(score_columns(package, package.predict(np.asfortranarray(matrix[answered]))), answered)
+        fixed = {name: table[f"_{name}"] for name in ("period", "part", "unit", "answered")}
         values = {
             one.key: table[one.column] if one.role == "feature" else {**answers, LABEL: table["_label"]}[one.column]
             for one in watched
         }
-        return pa.table({**fixed, **values}), matrix
+        return pa.table({**fixed, **values}), matrix[_mask(pc.equal(table["_part"], "test"))]
 
     def _effects(self, bench: Workbench, version: ModelVersion, matrix: Matrix, bins: Mapping[str, Bins]) -> Effects:
         """By key of the feature; `matrix` is of the test rows."""
+        from ml_assets.monitoring.effects import Effects, permuted_effects, tree_effects
+        from ml_assets.monitoring.reference_rows import Watched
+
         features = {Watched("feature", name, None).key: name for name in version.package.encoder.features}
         of_trees = tree_effects(
             version, matrix, self.spec.task, {name: bins[key] for key, name in features.items() if key in bins}
@@ -135,6 +152,8 @@ class ReferenceAsset(ComputedTable):
         )
 
     def _stage(self, bench: Workbench, version: int, rows: Sequence[Sequence[Any]]) -> None:
+        from ml_assets.monitoring.reference_rows import REFERENCE_COLUMNS
+
         bench.execute(f"create or replace temp table reference_sketches ({REFERENCE_COLUMNS})")
         if bench.has_table(self.name):
             bench.execute(
@@ -148,13 +167,39 @@ class ReferenceAsset(ComputedTable):
         return (unique_check(("version", "role", "column_name")),)
 
 
-def _is_test(table: pa.Table) -> npt.NDArray[np.bool_]:
-    found = pc.equal(table["part"], "test").to_numpy(zero_copy_only=False)
-    return np.asarray(found, dtype=np.bool_)
+def _history(bench: Workbench, bins: Mapping[str, Bins], answers: Collection[str]) -> dict[Any, dict[str, Sketch]]:
+    """Snapshot (or period) → key → sketch; `answers` are sketched on the rows that have one."""
+    from ml_assets.monitoring.sketch import Sketch
+    from ml_assets.monitoring.sketch_sql import sketches
+
+    newest = f"select distinct period from {_ROWS} order by 1 desc nulls last limit {MOST_PERIODS}"
+    timed = f"select * from {_ROWS} where period is not null and period in ({newest})"
+    found = sketches(bench, f"({timed})", {key: one for key, one in bins.items() if key not in answers}, by="period")
+    answered = {key: one for key, one in bins.items() if key in answers}
+    scored = sketches(bench, f"({timed} and answered)", answered, by="period")
+    nothing = {key: Sketch.empty(one) for key, one in answered.items()}
+    return {period: {**some, **scored.get(period, nothing)} for period, some in found.items()}
+
+
+def _mask(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    import numpy as np
+
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _spread(answers: Mapping[str, pa.Array], answered: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
+    """Answers of the answered rows as columns of all rows, null in the others."""
+    import numpy as np
+    import pyarrow as pa
+
+    place = pa.array(np.cumsum(answered) - 1, pa.int64(), mask=~answered)
+    return {name: column.take(place) for name, column in answers.items()}
 
 
 def watched_columns(package: Package, spec: ModelSpec) -> list[Watched]:
     """What is watched of a version: the features that it sees, its score (and likeliest class), and the label."""
+    from ml_assets.monitoring.reference_rows import Watched
+
     encoder, target = package.encoder, package.signature.target
     declared = package.signature.columns
     truths = {name: ("false", "true") for name in encoder.features if declared.get(name) == "boolean"}

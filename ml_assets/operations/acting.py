@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ml_assets.errors import SelectionError
@@ -11,37 +12,36 @@ from ml_assets.operations.watch import Watch
 
 def acknowledge(watch: Watch, number: int, by: str, note: str) -> Incident:
     """Somebody works on it: it is not escalated any more. A second time it only adds the note."""
-    one = _lasting(watch, number)
     now = watch.context.now
-    taken = replace(one, status="acknowledged", acknowledged_at=one.acknowledged_at or now)
-    return _kept(watch, taken, "acknowledged", by, note or "taken on")
+    return _changed(
+        watch, number, "acknowledged", by, note or "taken on",
+        lambda one: replace(one, status="acknowledged", acknowledged_at=one.acknowledged_at or now),
+    )  # fmt: skip
 
 
 def assign(watch: Watch, number: int, owner: str, by: str) -> Incident:
     """Somebody else answers for it; looking again does not change that."""
-    one = _lasting(watch, number)
-    return _kept(watch, replace(one, owner=owner), "assigned", by, f"from {one.owner or 'nobody'} to {owner}")
+    return _changed(watch, number, "assigned", by, f"to {owner}", lambda one: replace(one, owner=owner))
 
 
 def close(watch: Watch, number: int, by: str, reason: str) -> Incident:
     """End it by hand. While its signals last nothing more is said of it, unless it becomes worse."""
-    one = _lasting(watch, number)
-    return _kept(watch, replace(one, status="dismissed", closed_at=watch.context.now), "closed", by, reason)
+    now = watch.context.now
+    return _changed(watch, number, "closed", by, reason, lambda one: replace(one, status="dismissed", closed_at=now))
 
 
-def _lasting(watch: Watch, number: int) -> Incident:
-    with watch.context.warehouse.reading() as bench:
-        one = incident_of(bench, number)
-    if one.status in ("closed", "dismissed"):
-        raise SelectionError(
-            f"incident {number} is closed", expected="one that lasts", got=f"{one.status} at {one.closed_at:%Y-%m-%d %H:%M} UTC",
-            remedy="`ml-assets incidents` lists those that last; what comes back within a day opens again by itself",
-        )  # fmt: skip
-    return one
-
-
-def _kept(watch: Watch, one: Incident, kind: EventKind, by: str, message: str) -> Incident:
+def _changed(
+    watch: Watch, number: int, kind: EventKind, by: str, message: str, change: Callable[[Incident], Incident]
+) -> Incident:
+    """In one commit. What is over is refused."""
     with watch.context.warehouse.committing() as bench:
-        store(bench, [one])
-        append_events(bench, [Event(one.number, watch.context.now, kind, message, by)])
-    return one
+        one = incident_of(bench, number)
+        if one.status in ("closed", "dismissed"):
+            raise SelectionError(
+                f"incident {number} is closed", expected="one that lasts", got=f"{one.status} at {one.closed_at:%Y-%m-%d %H:%M} UTC",
+                remedy="`ml-assets incidents` lists those that last; what comes back within a day opens again by itself",
+            )  # fmt: skip
+        changed = change(one)
+        store(bench, [changed])
+        append_events(bench, [Event(number, watch.context.now, kind, message, by)])
+    return changed

@@ -37,10 +37,14 @@ _OF_CODES: Mapping[str, Cause] = {
     "DQ001": "values", "DQ002": "duplicates", "DQ003": "nulls", "DQ004": "volume", "DQ005": "values", "DQ006": "duplicates",
     "DQ007": "schema", "DQ008": "quarantine", "FR001": "late_upstream", "IN001": "quarantine", "IN002": "quarantine",
     "DD001": "nulls", "DD002": "volume", "DD003": "values", "DD004": "schema", "DD005": "late_upstream", "DD006": "quarantine",
-    "DR": "drift", "PF002": "base_rate", "PF": "performance", "RT": "performance", "OP003": "model", "OP": "unwatched",
+    "DR": "drift", "PF002": "base_rate", "PF003": "base_rate", "PF": "performance", "RT": "performance", "OP003": "model", "OP": "unwatched",
     "LB": "base_rate", "LK": "code", "TR": "parameters", "MD": "model", "MC": "performance", "GT002": "performance", "GT": "model",
     "SC002": "volume", "SC": "model", "EV": "code", "MLA301": "lock", "MLA210": "late_upstream", "MLA211": "late_upstream",
     "MLA302": "stale", "MLA303": "stale", "MLA100": "code", "MLA101": "code", "MLA110": "code", "MLA410": "model", "MLA700": "model",
+}  # fmt: skip
+# What an unusual figure of a table's days speaks for, where its check covers several causes.
+_OF_FIGURES: Mapping[str, Cause] = {
+    "future_rows": "values", "days_in_a_file": "values", "repeated": "duplicates", "repeated_files": "duplicates",
 }  # fmt: skip
 _SCHEMA_RULES = frozenset({"missing_column", "extra_column", "repeated_header", "no_header", "broken_header", "type"})
 
@@ -59,6 +63,10 @@ def cause_of_check(
     code: str, numbers: Mapping[str, Any] | None = None, evidence: Iterable[Mapping[str, Any]] = ()
 ) -> Cause:
     """What a failed check speaks for; its numbers and bad rows decide where its code covers several causes."""
+    if code in ("DD005", "DD006"):
+        worst = next(iter(evidence), {})
+        told = _OF_FIGURES.get(str(worst.get("signal")), cause_of_code(code))
+        return "schema" if worst.get("note") in _SCHEMA_RULES else told or "failed_run"
     if code == "IN002":
         return "schema" if any(row.get("rule") in _SCHEMA_RULES for row in evidence) else "quarantine"
     if code == "DQ001" and {name.rpartition(".")[2] for name in (numbers or {}) if "." in name} == {"not_null"}:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from ml_assets.graph.compile import Graph
 from ml_assets.operations.causes import CONSEQUENCES, rank
+from ml_assets.operations.column_reach import Reached
 from ml_assets.operations.signals import Signal
 from ml_assets.warehouse.names import TableName
 
@@ -30,9 +31,10 @@ class Group:
         return (self.root, *self.symptoms)
 
 
-def grouped(signals: Sequence[Signal], graph: Graph) -> list[Group]:
-    """Every signal in exactly one group; groups in order of the graph."""
-    lineage = _Lineage(graph)
+def grouped(signals: Sequence[Signal], graph: Graph, reached: Reached | None = None) -> list[Group]:
+    """Every signal in exactly one group; groups in order of the graph. `reached` says what a column reaches, where that is
+    known: else everything that is made from its table counts."""
+    lineage = _Lineage(graph, reached or {})
     order = sorted(signals, key=lambda signal: _order(signal, lineage))
     root_of: dict[str, Signal] = {}
     for position, signal in enumerate(order):
@@ -50,16 +52,19 @@ def grouped(signals: Sequence[Signal], graph: Graph) -> list[Group]:
 class _Lineage:
     """Positions in the graph, and what is made from what."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, reached: Reached) -> None:
         self._graph = graph
+        self._reached = reached
         self._positions = {str(name): position for position, name in enumerate(graph.assets)}
         self._made_from: dict[str, frozenset[str]] = {}
 
     def position(self, name: str) -> int:
         return self._positions.get(name, -1)
 
-    def is_upstream(self, above: str, below: str) -> bool:
-        """Whether `below` is made from `above`, over however many tables."""
+    def is_upstream(self, above: str, column: str, below: str) -> bool:
+        """Whether `below` is made from `above`, or from one column of it, over however many tables."""
+        if (above, column) in self._reached:
+            return below in self._reached[above, column]
         if above not in self._positions:
             return False
         if above not in self._made_from:
@@ -97,7 +102,7 @@ def _explains(above: Signal, below: Signal, lineage: _Lineage) -> bool:
         return False
     if above.subject == below.subject:
         return _alike_in_table(above, below)
-    return lineage.is_upstream(above.subject, below.subject)
+    return lineage.is_upstream(above.subject, above.column, below.subject)
 
 
 def _in_time(above: Signal, below: Signal) -> bool:
@@ -112,6 +117,9 @@ def _alike_in_table(above: Signal, below: Signal) -> bool:
     """In one table: the same thing seen twice, faults of the data that came on one day, or a later kind of cause."""
     if rank(above.cause)[0] < rank(below.cause)[0] or above.fingerprint == below.fingerprint:
         return True
-    if below.cause == "late_upstream" and above.cause in _KEEP_DATA_OUT:
+    if (below.cause == "late_upstream" and above.cause in _KEEP_DATA_OUT) or (above.cause, below.cause) == (
+        "base_rate",
+        "performance",
+    ):
         return True
     return _day(above.began_at) == _day(below.began_at)

@@ -125,6 +125,14 @@ def next_number(bench: Workbench) -> int:
     return int(bench.value("select coalesce(max(incident), 0) + 1 from wh.ops.incidents"))
 
 
+def position(bench: Workbench) -> tuple[int, int]:
+    """How far the books are: another one means that somebody has written into them."""
+    incidents, events = bench.rows(
+        "select (select count(*) from wh.ops.incidents), (select count(*) from wh.ops.incident_events)"
+    )[0]
+    return incidents, events
+
+
 def store(bench: Workbench, incidents: Iterable[Incident]) -> None:
     """Inside a commit: these incidents are now as described."""
     rows = [

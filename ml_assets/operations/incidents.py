@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import count
 
+from ml_assets.errors import shortened
 from ml_assets.operations.alerts.outbox import Change, alerts_wait, put_due
+from ml_assets.operations.column_reach import Reached, columns_reach
 from ml_assets.operations.describing import affected_by, owner_of, route_of, runbook_for, severity_of, title_of
 from ml_assets.operations.freshness import changed_by_the_clock, judge_freshness
 from ml_assets.operations.grouping import Group, grouped
@@ -17,6 +20,7 @@ from ml_assets.operations.incident_book import (
     Incident,
     append_events,
     next_number,
+    position,
     store,
     unsettled,
 )
@@ -24,7 +28,9 @@ from ml_assets.operations.signals import QUICK, Kind, Signal, gather, with_known
 from ml_assets.operations.surroundings import unbooked, unbooked_file
 from ml_assets.operations.watch import Watch
 from ml_assets.specs.times import span_length
+from ml_assets.warehouse.store import Workbench
 
+_LONGEST_SYMPTOM = 200
 REOPENS_WITHIN = timedelta(hours=24)
 
 
@@ -51,63 +57,87 @@ class Outcome:
     alerts_wait: bool
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What one look read: signals, incidents that are not settled, what columns reach, and how far the books were then."""
+
+    signals: list[Signal]
+    known: list[Incident]
+    reached: Reached
+    first: int
+    alerts_wait: bool
+    position: tuple[int, int]
+
+    @property
+    def is_quiet(self) -> bool:
+        return not self.signals and all(one.status == "closed" for one in self.known)
+
+
 def update(watch: Watch, kinds: frozenset[Kind] = QUICK, more: Sequence[Signal] = ()) -> Outcome:
     """Look at the books and bring the incidents up to date, in one short commit or, where nothing changed, in none.
 
     `more` are signals from elsewhere (Dagster), of a kind among `kinds`. A signal of a kind that is not looked at stays as
-    it was, so that a short look closes nothing that only a thorough one can see.
+    it was, so that a short look closes nothing that only a thorough one can see. Where another process was faster, it looks
+    again.
     """
-    context = watch.context
-    if not context.warehouse.path.exists():
+    if not watch.context.warehouse.path.exists():
         return Outcome((), alerts_wait=False)
-    waiting = unbooked(context.home)
-    found, known, first, alerts = _read(watch, kinds)
-    found = [*found, *more, *waiting]
-    if not found and all(one.status == "closed" for one in known):
-        return Outcome((), alerts)
-    ledger = _judged(watch, known, found, kinds, first)
-    if ledger.stored or ledger.events:
-        with context.warehouse.committing() as bench:
-            store(bench, ledger.stored.values())
-            append_events(bench, ledger.events)
-            put_due(bench, watch, ledger.changes)
+    while True:
+        waiting = unbooked(watch.context.home)
+        seen = _read(watch, kinds, [*more, *waiting])
+        if seen.is_quiet:
+            return Outcome((), seen.alerts_wait)
+        ledger = _judged(watch, seen, kinds)
+        if _written(watch, ledger, seen):
+            break
     if waiting:
-        unbooked_file(context.home).unlink(missing_ok=True)
-    return Outcome(tuple(ledger.changes), alerts or bool(ledger.changes))
+        unbooked_file(watch.context.home).unlink(missing_ok=True)
+    return Outcome(tuple(ledger.changes), seen.alerts_wait or bool(ledger.changes))
 
 
-def _read(watch: Watch, kinds: frozenset[Kind]) -> tuple[list[Signal], list[Incident], int, bool]:
-    """Signals, incidents that are not settled, the next number, whether alerts wait; in one block, unless freshness has to be
-    judged anew."""
-    context = watch.context
-    with context.warehouse.reading() as bench:
+def _written(watch: Watch, ledger: _Ledger, seen: _Seen) -> bool:
+    """Commit what changed; False where somebody else has written into the books of incidents since they were read."""
+    if not ledger.stored and not ledger.events:
+        return True
+    with watch.context.warehouse.committing() as bench:
+        if position(bench) != seen.position:
+            return False
+        store(bench, ledger.stored.values())
+        append_events(bench, ledger.events)
+        put_due(bench, watch, ledger.changes)
+    return True
+
+
+def _read(watch: Watch, kinds: frozenset[Kind], more: Sequence[Signal]) -> _Seen:
+    """In one reading block, unless freshness has to be judged anew."""
+    with watch.context.warehouse.reading() as bench:
         outdated = {asset.name: asset for asset, _ in changed_by_the_clock(bench, watch)}
         if not outdated:
-            return (
-                gather(bench, watch, kinds), unsettled(bench, context.now - REOPENS_WITHIN), next_number(bench), alerts_wait(bench),
-            )  # fmt: skip
+            return _seen(bench, watch, kinds, more)
     judge_freshness(watch, outdated.values())
-    with context.warehouse.reading() as bench:
-        return (
-            gather(bench, watch, kinds),
-            unsettled(bench, context.now - REOPENS_WITHIN),
-            next_number(bench),
-            alerts_wait(bench),
-        )
+    with watch.context.warehouse.reading() as bench:
+        return _seen(bench, watch, kinds, more)
 
 
-def _judged(
-    watch: Watch, known: Sequence[Incident], found: Sequence[Signal], kinds: frozenset[Kind], first: int
-) -> _Ledger:
+def _seen(bench: Workbench, watch: Watch, kinds: frozenset[Kind], more: Sequence[Signal]) -> _Seen:
+    signals = [*gather(bench, watch, kinds), *more]
+    known = unsettled(bench, watch.context.now - REOPENS_WITHIN)
+    lasting = [signal for one in known if one.status != "closed" for signal in one.signals]
+    reached = columns_reach(bench, watch, [*signals, *lasting])
+    return _Seen(signals, known, reached, next_number(bench), alerts_wait(bench), position(bench))
+
+
+def _judged(watch: Watch, seen: _Seen, kinds: frozenset[Kind]) -> _Ledger:
+    known, found = seen.known, seen.signals
     lasting = [one for one in known if one.status != "closed"]
     began = {signal.key: signal.began_at for one in lasting for signal in one.signals}
     there = {signal.key for signal in found}
     unseen = [
         signal for one in lasting for signal in one.signals if signal.kind not in kinds and signal.key not in there
     ]  # fmt: skip
-    groups = grouped(with_known_beginnings([*found, *unseen], began), watch.graph)
+    groups = grouped(with_known_beginnings([*found, *unseen], began), watch.graph, seen.reached)
     ledger, taken = _Ledger(), set[int]()
-    numbers = iter(range(first, first + len(groups) + 1))
+    numbers = count(seen.first)
     for group in sorted(groups, key=lambda group: _match(group, lasting, taken) is None):
         match = _match(group, lasting, taken) or _closed_lately(group, known, taken)
         if match is not None:
@@ -239,12 +269,8 @@ def _seen_by(signal: Signal) -> str:
 
 
 def _symptom(signal: Signal) -> str:
-    where = f"{signal.asset} {signal.partition}".strip()
-    return (
-        f"{where}: {signal.name}{f' ({signal.code})' if signal.code else ''}: {signal.summary}"
-        if where
-        else signal.summary
-    )
+    where, said = f"{signal.asset} {signal.partition}".strip(), shortened(signal.summary, _LONGEST_SYMPTOM)
+    return f"{where}: {signal.name}{f' ({signal.code})' if signal.code else ''}: {said}" if where else said
 
 
 def changes_in_words(changes: Sequence[Change]) -> Iterator[str]:

@@ -150,7 +150,7 @@ def overdue_tables(bench: Workbench, watch: Watch) -> Iterator[Signal]:
         if not rows:
             continue
         made = max(row.made_at for row in rows.values())
-        late = made + allowed_age(asset, watch)
+        late = made + watch.allowed_age(asset)
         why = ""
         if context.now > late:
             why = next(iter(asset.stale(bench, context, asset.partitions(context.now)).values()), "")
@@ -172,13 +172,3 @@ def _missing_snapshot(scores: TableAsset, newest: str, now: datetime) -> tuple[d
     missing = [key for key in scores.partitions(now) if key > newest]
     late = datetime.fromisoformat(missing[0]).replace(tzinfo=UTC) + timedelta(days=1) if missing else now
     return late, f"no scores of {missing[0]}" if missing and now > late else ""
-
-
-def allowed_age(asset: TableAsset, watch: Watch) -> timedelta:
-    """How long ago a table may have been made while something waits to be made of it."""
-    if asset.max_age is not None:
-        return span_length(asset.max_age)
-    if asset.snapshots is not None:
-        start = asset.snapshots.floor(watch.context.now)
-        return start - asset.snapshots.step(start, -1) + timedelta(days=1)
-    return span_length(watch.profile.fresh_for)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ml_assets.graph.origin import place_of_check
 from ml_assets.operations.causes import Cause, cause_of_check, cause_of_code, column_of_numbers
+from ml_assets.operations.hindsight import scored_in_hindsight
 from ml_assets.operations.watch import Watch, subject_of
 from ml_assets.specs.base import Severity
 from ml_assets.warehouse.results import CheckFinding
@@ -91,6 +92,7 @@ _FAILED = """
 with judged as (
     select c.* from wh.ops.checks c join wh.ops.manifest m on m.asset = c.asset and m.partition = c.partition and m.content = c.content
     where c.status in ('passed', 'failed')
+        and not exists (from (select unnest(?::varchar[]) as a, unnest(?::varchar[]) as p) h where h.a = c.asset and h.p = c.partition)
 ), good as (
     select asset, check_name, max(partition) filter (where status = 'passed') as newest from judged
     where starts_with(asset, 'monitoring.') group by all
@@ -105,8 +107,13 @@ group by asset, check_name order by asset, check_name
 
 
 def _failed_checks(bench: Workbench, watch: Watch) -> Iterator[Signal]:
-    """Failed checks of content that is in the warehouse. What only warns of a candidate is told by its report."""
-    for asset, name, code, severity, count, first, last, summary, numbers, evidence, judged in bench.rows(_FAILED):
+    """Failed checks of content that is in the warehouse. What only warns of a candidate is told by its report; what a
+    monitor says of scores that were made in hindsight is history."""
+    history = list(scored_in_hindsight(bench, watch))
+    values = [[asset for asset, _ in history], [key for _, key in history]]
+    for asset, name, code, severity, count, first, last, summary, numbers, evidence, judged in bench.rows(
+        _FAILED, values
+    ):
         node = watch.asset(asset)
         check = next((check for check in node.checks if check.name == name), None) if node is not None else None
         if node is None or check is None:

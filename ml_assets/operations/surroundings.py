@@ -34,7 +34,7 @@ def disk_space(folder: Path) -> tuple[int, int]:
 
 def unbooked_file(home: Home) -> Path:
     """Where trouble is kept that could not be written into the warehouse, because the warehouse itself was the trouble."""
-    return home.root / "logs" / "unbooked.jsonl"
+    return home.logs / "unbooked.jsonl"
 
 
 def keep_unbooked(watch_home: Home, signal: Signal) -> bool:

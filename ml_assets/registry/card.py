@@ -79,6 +79,7 @@ def _details(card: CardText, spec: ModelSpec, version: ModelVersion) -> None:
         ("Task", f"{manifest.get('task', spec.task)} {known}"),
         ("Trained at", f"{manifest.get('trained_at', NOT_STATED)} {known}"),
         ("Trained by", f"{manifest.get('trained_by') or NOT_STATED} {known}"),
+        ("Trained because", f"{manifest.get('because') or NOT_STATED} {known}"),
         ("Package", f"`{version.package_sha256}` {card.source(f'{place}, package_sha256')}"),
         ("Estimator", f"{_said(manifest.get('estimator'))} {known}"),
         ("Packages", f"{_said(manifest.get('packages'))} {known}"),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ml_assets.evaluation.metrics import HEADLINE
-from ml_assets.evaluation.metrics.catalogue import TASK_METRICS
+from ml_assets.evaluation.catalogue import HEADLINE, TASK_METRICS
 from ml_assets.registry.card_text import CardText, in_brackets, number
 from ml_assets.registry.facts import GateFacts, evaluation_tables
 from ml_assets.specs.models import ModelSpec

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ml_assets.registry.book import Hashes, actions, store_verdict
-from ml_assets.registry.card import write_card
 from ml_assets.registry.checks import champion_checks
 from ml_assets.registry.facts import CLOCKED, evaluation_tables, read_facts, refuse_unknown_names, undocumented
 from ml_assets.registry.gate import Verdict, judge
-from ml_assets.registry.golden import GoldenRows, sample_golden, store_golden
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.versions import ModelVersion, load_version
 from ml_assets.warehouse.aliases import CHALLENGER, CHAMPION, champion_before, move, version_at
@@ -21,6 +20,9 @@ from ml_assets.warehouse.computed import ComputedTable, Staged, whole_inputs
 from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, naive_utc, relation_content
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
+
+if TYPE_CHECKING:
+    from ml_assets.registry.golden import GoldenRows
 
 _COLUMNS = "version integer, package_sha256 varchar, passed boolean, reasons varchar, rules json, judged_at timestamp"
 
@@ -79,6 +81,8 @@ class ChampionAsset(ComputedTable):
         return found
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        from ml_assets.registry.golden import sample_golden
+
         version = load_version(bench, self.spec.name)
         golden = sample_golden(bench, version, self.spec.entity)
         number = version.version
@@ -108,6 +112,8 @@ class ChampionAsset(ComputedTable):
         )  # fmt: skip
 
     def after_write(self, bench: Workbench, context: RunContext, staged: Staged) -> None:
+        from ml_assets.registry.golden import store_golden
+
         assert isinstance(staged, _Judged)
         model, number = self.spec.name, staged.version.version
         store_verdict(bench, model, number, staged.hashes, staged.champion, staged.verdict, context.now, context.run_id)
@@ -122,6 +128,8 @@ class ChampionAsset(ComputedTable):
 
     def materialize(self, context: RunContext, partitions: Sequence[str]) -> AssetReport:
         """As every computed table; a new verdict also writes the version's card."""
+        from ml_assets.registry.card import write_card
+
         report = super().materialize(context, partitions)
         if not report.changed:
             return report

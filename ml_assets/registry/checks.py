@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from ml_assets.errors import NotMaterializedError
-from ml_assets.registry.golden import answer_golden
 from ml_assets.registry.resolve import standing
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.versions import load_version
@@ -78,6 +77,8 @@ def _golden_check(model: str) -> Check:
     name = "champion_answers_its_golden_rows_exactly"
 
     def judged(scope: CheckScope) -> list[CheckFinding]:
+        from ml_assets.registry.golden import answer_golden
+
         champion = version_at(scope.bench, model, CHAMPION)
         if champion is None:
             return [CheckFinding(name, "not_applicable", "there is no champion yet")]

@@ -6,16 +6,18 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml_assets.errors import MlAssetsError, RegistryError
 from ml_assets.registry.actions import rollback_target
-from ml_assets.registry.golden import Answer, answer_golden
 from ml_assets.registry.resolve import refused, resolve, standing
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.aliases import CHAMPION, champion_before, move, version_at
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.store import Workbench
+
+if TYPE_CHECKING:
+    from ml_assets.registry.golden import Answer
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def rollback_readiness(bench: Workbench, model: str, now: datetime) -> Readiness
 
 def _proved(bench: Workbench, model: str, to: int | None, now: datetime) -> tuple[int, int, Answer]:
     """Champion, the version that a rollback leads to, and its answer to its golden rows; raises where it would not do."""
+    from ml_assets.registry.golden import answer_golden
+
     champion, target = version_at(bench, model, CHAMPION), rollback_target(bench, model, to)
     assert champion is not None
     found = standing(bench, model, target, now)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ml_assets.errors import UnknownNameError
-from ml_assets.evaluation.metrics import LOSS
+from ml_assets.evaluation.catalogue import LOSS
 from ml_assets.specs.gate import FairnessRule, GateSpec, MetricRule, SliceFloorRule
 from ml_assets.specs.models import ModelSpec
 from ml_assets.warehouse.names import TableName, quoted

@@ -52,7 +52,7 @@ def show_version(bench: Workbench, context: RunContext, asset: ChampionAsset, ve
     path = card_path(context.home.reports, spec.name, version)
     return {
         "model": spec.name, "version": version, "package_sha256": loaded.package_sha256, "trained_at": loaded.manifest.get("trained_at"),
-        "trained_by": loaded.manifest.get("trained_by"), "may_serve": not stands.refusal, "standing": stands.said,
+        "trained_by": loaded.manifest.get("trained_by"), "because": loaded.manifest.get("because"), "may_serve": not stands.refusal, "standing": stands.said,
         "aliases": [alias for alias in ALIASES if version_at(bench, spec.name, alias) == version],
         "verdict": None if not given else asdict(given[-1]), "verdicts_given": len(given),
         "overrides": [_action(one) | {"counts": one == stands.override} for one in actions(bench, spec.name, version, "override")],

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from ml_assets.errors import NotMaterializedError, RegistryError, ScoringError
 from ml_assets.registry.resolve import Standing, resolve
 from ml_assets.scoring.checks import score_checks
 from ml_assets.specs.models import ModelSpec, ScoredOutputSpec
 from ml_assets.specs.times import SnapshotSpec
-from ml_assets.training.contract import feature_contracts, require_contract
-from ml_assets.training.examples import FeatureColumns
-from ml_assets.training.matrix import arrow_rows
-from ml_assets.training.package import Package
-from ml_assets.training.rows import Vector
+from ml_assets.training.examples import FeatureColumns, feature_contracts
 from ml_assets.training.training_set import joined_features
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.asset import RunContext
@@ -25,6 +19,12 @@ from ml_assets.warehouse.computed import ComputedTable, Staged
 from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, literal, quoted
 from ml_assets.warehouse.store import Workbench
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ml_assets.training.package import Package
+    from ml_assets.training.rows import Vector
 
 VERSION = "model version"
 
@@ -99,6 +99,11 @@ class ScoresAsset(ComputedTable):
         )
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        import pyarrow as pa
+
+        from ml_assets.training.contract import require_contract
+        from ml_assets.training.matrix import arrow_rows
+
         served = self._serving(bench, context)
         version = load_version(bench, self.model.name, served.version)
         table = arrow_rows(bench, self.rows(partitions))
@@ -137,6 +142,9 @@ class ScoresAsset(ComputedTable):
 def score_columns(package: Package, answers: Vector) -> dict[str, pa.Array]:
     """Predictions as columns: `score`; of several classes also `predicted`, the likeliest class, whose share is the score,
     and `scores`, class → probability."""
+    import numpy as np
+    import pyarrow as pa
+
     if answers.ndim == 1:
         return {"score": pa.array(answers, pa.float64())}
     classes = package.signature.target.classes

@@ -106,7 +106,7 @@ attributes:
 """,
 }
 
-# The same on a table with one example a row: no SQL, no snapshots.
+# The same on a table with one example a row: no SQL, no snapshots. And the form of a monitor that needs no model.
 FLAT_EXAMPLES: Mapping[str, str] = {
     "RawTable": """\
 type: ml_assets.RawTable
@@ -141,6 +141,14 @@ attributes:
   description: Every customer's probability of leaving.
   owners: [team:shop]
   model: churn
+""",
+    "Monitor": """\
+type: ml_assets.Monitor
+attributes:
+  name: orders
+  description: Every day's orders against those of the days before.
+  owners: [team:shop]
+  table: raw.orders
 """,
 }
 

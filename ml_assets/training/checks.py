@@ -10,8 +10,6 @@ from ml_assets.specs.columns import ColumnSpec
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import ChronologicalSplitSpec, GroupSplitSpec, TimeSplitSpec
 from ml_assets.specs.times import span_length
-from ml_assets.training.contract import violations
-from ml_assets.training.matrix import arrow_rows
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.names import quoted
 from ml_assets.warehouse.results import MAX_EVIDENCE_ROWS, CheckFinding
@@ -161,6 +159,9 @@ def _contract_check(contracts: Mapping[str, ColumnSpec]) -> Check:
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
         columns = ", ".join(quoted(column) for column in contracts)
+        from ml_assets.training.contract import violations
+        from ml_assets.training.matrix import arrow_rows
+
         rows = arrow_rows(scope.bench, f"select {columns} from {scope.table.quoted}")
         found = violations(rows, contracts)
         said = (

@@ -10,8 +10,6 @@ import pyarrow.compute as pc
 
 from ml_assets.errors import MAX_EXAMPLES, MlAssetsError, shortened
 from ml_assets.specs.columns import ColumnSpec
-from ml_assets.specs.models import ModelSpec
-from ml_assets.training.examples import FeatureColumns
 
 if TYPE_CHECKING:
     import pandera.polars as pandera
@@ -37,16 +35,6 @@ class Violation(NamedTuple):
     def __str__(self) -> str:
         found = f" in {self.rows:,} rows" if self.rows else ""
         return f"{self.feature}: {self.rule} broken{found}, such as {', '.join(self.examples)}"
-
-
-def feature_contracts(spec: ModelSpec, sets: Mapping[str, FeatureColumns]) -> dict[str, ColumnSpec]:
-    """Feature column → contract, in the order of the feature sets and their columns; excluded ones left out."""
-    return {
-        name: column
-        for offered in sets.values()
-        for name, column in offered.columns.items()
-        if name not in spec.exclude
-    }
 
 
 def violations(table: pa.Table, contracts: Mapping[str, ColumnSpec]) -> list[Violation]:

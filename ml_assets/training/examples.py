@@ -21,6 +21,16 @@ class FeatureColumns(Protocol):
     def columns(self) -> Mapping[str, ColumnSpec]: ...
 
 
+def feature_contracts(spec: ModelSpec, sets: Mapping[str, FeatureColumns]) -> dict[str, ColumnSpec]:
+    """Feature column → contract, in the order of the feature sets and their columns; excluded ones left out."""
+    return {
+        name: column
+        for offered in sets.values()
+        for name, column in offered.columns.items()
+        if name not in spec.exclude
+    }
+
+
 @dataclass(frozen=True)
 class ExampleFeatures:
     """The columns of a table of examples that are features."""

@@ -5,19 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import TimeSplitSpec
-from ml_assets.training.archive import write_archive
 from ml_assets.training.examples import FeatureColumns
-from ml_assets.training.fitting import fit_package
-from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.model_checks import model_checks
-from ml_assets.training.package import hashes_of, size_bytes
-from ml_assets.training.provenance import data_snapshots, machine, packages, trained_by
 from ml_assets.training.training_set import feature_columns
 from ml_assets.warehouse.asset import RunContext
 from ml_assets.warehouse.check import Check
@@ -26,6 +19,9 @@ from ml_assets.warehouse.manifest import UNPARTITIONED, ManifestRow, fingerprint
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.retrain_requests import open_requests
 from ml_assets.warehouse.store import Workbench
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 VERSION_COLUMNS = (
     "version integer, package_sha256 varchar, trained_at timestamp, manifest json, files map(varchar, varchar)"
@@ -66,6 +62,10 @@ class ModelAsset(ComputedTable):
         return {UNPARTITIONED: {str(self.training): row.content}} if row else {}
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        from ml_assets.training.archive import write_archive
+        from ml_assets.training.fitting import fit_package
+        from ml_assets.training.package import size_bytes
+
         started, cpu = time.monotonic(), time.process_time()
         context.progress(str(self.name), 0, 2)
         rows = self._rows_until_test(bench)
@@ -102,6 +102,8 @@ class ModelAsset(ComputedTable):
 
         By time these are all rows up to the last validation snapshot, those in the embargo before it too.
         """
+        from ml_assets.training.matrix import arrow_rows
+
         split = self.spec.split
         names = (*self.features, "label", "snapshot", self.spec.entity, *self.spec.carried, "part")
         columns = ", ".join(quoted(name) for name in dict.fromkeys(names))
@@ -121,6 +123,9 @@ class ModelAsset(ComputedTable):
         context: RunContext,
         archive: str,
     ) -> dict[str, Any]:
+        from ml_assets.training.package import hashes_of
+        from ml_assets.training.provenance import data_snapshots, machine, packages, trained_by
+
         training = manifest_of(bench, self.training)[UNPARTITIONED]
         extra = (("skops",) if self.spec.estimator.kind == "sklearn" else ()) + (
             ("optuna",) if self.spec.tuning else ()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from ml_assets.errors import PackageError
 from ml_assets.specs.models import ModelSpec
-from ml_assets.training.matrix import arrow_rows
-from ml_assets.training.package import Package
-from ml_assets.training.rows import Vector
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.results import CheckFinding
 from ml_assets.warehouse.rules import unique_check
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ml_assets.training.package import Package
+    from ml_assets.training.rows import Vector
 
 _SAMPLE_ROWS = 500
 
@@ -28,6 +31,8 @@ def _package_check(spec: ModelSpec) -> Check:
     name = "newest_package_loads_and_answers"
 
     def judge(scope: CheckScope) -> list[CheckFinding]:
+        from ml_assets.training.matrix import arrow_rows
+
         try:
             version = load_version(scope.bench, spec.name)
         except PackageError as problem:
@@ -39,7 +44,7 @@ def _package_check(spec: ModelSpec) -> Check:
         )
         matrix, _ = version.package.encoder.encode(rows)
         wrong = {
-            estimator: int(np.sum(_wrong(version.package, version.package.predict(matrix, estimator))))
+            estimator: int(_wrong(version.package, version.package.predict(matrix, estimator)).sum())
             for estimator in version.package.estimators
         }
         valid = "outside [0, 1]" if version.package.signature.target.classifies else "not finite"
@@ -53,6 +58,8 @@ def _package_check(spec: ModelSpec) -> Check:
 
 def _wrong(package: Package, answers: Vector) -> npt.NDArray[np.bool_]:
     """Rows with an answer that the task cannot have, shape (n_rows,)."""
+    import numpy as np
+
     target = package.signature.target
     valid = (answers >= 0) & (answers <= 1) if target.classifies else np.isfinite(answers)
     if answers.ndim == 2:

@@ -9,8 +9,7 @@ from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import TimeSplitSpec
 from ml_assets.specs.times import SnapshotSpec, span_length
 from ml_assets.training.checks import training_checks
-from ml_assets.training.contract import feature_contracts
-from ml_assets.training.examples import FeatureColumns
+from ml_assets.training.examples import FeatureColumns, feature_contracts
 from ml_assets.training.hashed_split import hashed_parts, refuse_thin_parts
 from ml_assets.training.split import SplitPlan, plan_split
 from ml_assets.warehouse.asset import RunContext

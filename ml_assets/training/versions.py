@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ml_assets.errors import NotMaterializedError
-from ml_assets.training.package import Package, load_package
-from ml_assets.training.predictor import write_files
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
+
+if TYPE_CHECKING:
+    from ml_assets.training.package import Package
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class ModelVersion:
 
 def load_version(bench: Workbench, model: str, version: int | None = None) -> ModelVersion:
     """A version by number; without one the candidate trained last (to evaluate it, never to serve it)."""
+    from ml_assets.training.package import load_package
+
     stored = stored_version(bench, model, version)
     name = f"{model}@{stored.version}"
     package = load_package(stored.files, stored.manifest, version=name)
@@ -68,6 +71,9 @@ def stored_version(bench: Workbench, model: str, version: int | None = None) -> 
 
 def export_version(bench: Workbench, model: str, version: int | None, folder: Path) -> Path:
     """Write a verified version with its manifest to a new folder, for `Predictor.load`; whole or not at all."""
+    from ml_assets.training.package import load_package
+    from ml_assets.training.predictor import write_files
+
     stored = stored_version(bench, model, version)
     load_package(stored.files, stored.manifest, version=f"{model}@{stored.version}")
     return write_files(stored.files, stored.manifest, folder)

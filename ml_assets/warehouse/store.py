@@ -28,11 +28,14 @@ from ml_assets.warehouse.scratch import Scratch
 
 DEFAULT_DEADLINE_SECONDS = 300.0
 _NUMBERS = count()
+_BOOKS = OPERATIONS_DDL.count("create table")
 # Files that this process has seen to hold all books.
 _COMPLETE: set[Path] = set()
 _FOREIGN_POLL_SECONDS = 0.05
 # What DuckDB says when another process, or another engine of this process, has the file open.
 _HELD_ELSEWHERE = re.compile(r"Could not set lock on file|Unique file handle conflict")
+# What it says when the system lets no more be written.
+_NO_ROOM = re.compile(r"No space left|File too large|Disk quota exceeded")
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,11 @@ class Warehouse:
         """A file that an earlier version made gets the books and columns that it lacks; asked once a process."""
         with self._engine() as bench:
             with bench.reading():
-                said = bench.value(
-                    "select comment from duckdb_tables() where database_name = 'wh' and schema_name = 'ops' and table_name = 'manifest'"
-                )
-            if said != BOOKS_VERSION:
+                found = bench.rows(
+                    "select count(*), max(comment) filter (where table_name = 'manifest') from duckdb_tables() "
+                    "where database_name = 'wh' and schema_name = 'ops'"
+                )[0]
+            if found[0] < _BOOKS or found[1] != BOOKS_VERSION:
                 bench.execute(f"create schema ops; {OPERATIONS_DDL}")
                 with bench.committing():
                     bench.execute(OPERATIONS_DDL.replace(" ops.", " wh.ops."))
@@ -187,7 +191,7 @@ class Workbench:
     def committing(self) -> Iterator[None]:
         """One exclusive transaction: all of the block's writes to `wh`, or none."""
         asked = time.monotonic()
-        with self.warehouse.lock.exclusive():
+        with self.warehouse.lock.exclusive(), self._room():
             self._attach("READ_WRITE")
             self.lock_wait_seconds = time.monotonic() - asked
             try:
@@ -295,6 +299,19 @@ class Workbench:
             "the warehouse file cannot be opened", place=self.warehouse.path, got=problem,
             expected="a DuckDB 2 database", remedy="restore it from a backup, or move it away to start anew",
         )  # fmt: skip
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Say so in our own words when the disk is full, during the commit or while the log is written into the file after it."""
+        try:
+            yield
+        except duckdb.Error as problem:
+            if not _NO_ROOM.search(str(problem)):
+                raise
+            raise WarehouseError(
+                "disk full: the warehouse could not be written", place=self.warehouse.path, got=problem, expected="room on its disk",
+                remedy="free some, or move the state; a commit is whole or not there, and the next run goes on from here",
+            ) from problem  # fmt: skip
 
     def _held_by_foreigner(self, problem: Exception) -> WarehouseLockedError:
         pid = re.search(r"PID (\d+)", str(problem))

@@ -17,6 +17,7 @@ import pytest
 from ml_assets.graph.compile import tables_of
 from ml_assets.graph.project import load_project
 from ml_assets_tests.e2e.state import ROOT
+from ml_assets_tests.tiny import TinyProject
 
 PACKAGE, TESTS = ROOT / "ml_assets", ROOT / "ml_assets_tests"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
@@ -133,6 +134,26 @@ def test_medians_stay_small(record_property: Callable[[str, object], None]) -> N
     record_property("median_function_lines", bodies)
     assert files <= 150
     assert bodies <= 12
+
+
+@pytest.mark.parametrize("command", ["--help", "status", "plan"])
+def test_a_command_that_only_looks_imports_no_library_of_models_or_frames(command: str, tiny: TinyProject) -> None:
+    """Starting is most of what such a command takes."""
+    heavy = "dagster lightgbm numpy optuna pandas pandera polars pyarrow scipy sklearn skops vl_convert"
+    code = (
+        "import sys\nfrom ml_assets.cli import main\ntry:\n    main()\nexcept SystemExit:\n"
+        f"    sys.exit(' '.join(sorted(set(sys.modules) & set({heavy!r}.split()))) or 'none')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "--project", str(tiny.root), command],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "ML_ASSETS_HOME": str(tiny.home.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.stderr == "none\n"
+    assert result.stdout
 
 
 def test_importing_every_module_makes_no_files_and_says_nothing(tmp_path: Path) -> None:

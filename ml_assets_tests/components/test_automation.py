@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
 
 from ml_assets_tests.components.world import World
+from ml_assets_tests.monitoring.test_kpis_coverage import OPERATIONS
 from ml_assets_tests.tiny import weekly_orders
 
+INDICATORS = "monitoring.operations"
 OLD, NEW = date(2024, 2, 26), date(2024, 4, 1)
 
 
@@ -22,10 +24,14 @@ class Daemon:
     cursor: AssetDaemonCursor | None = None
     asked: list[dict[str, list[str]]] = field(default_factory=list)
 
-    def tick(self, *, run: bool = True) -> dict[str, list[str]]:
+    def tick(self, *, run: bool = True, at: datetime | None = None) -> dict[str, list[str]]:
         """Asset → asked partitions (the empty text for an unpartitioned one) of one tick."""
         result = dg.evaluate_automation_conditions(
-            self.world.definitions, self.world.instance, asset_selection=dg.AssetSelection.all(), cursor=self.cursor
+            self.world.definitions,
+            self.world.instance,
+            asset_selection=dg.AssetSelection.all(),
+            cursor=self.cursor,
+            evaluation_time=at,
         )
         self.cursor = result.cursor
         found: dict[str, list[str]] = {}
@@ -130,3 +136,36 @@ def test_nothing_is_asked_twice_while_a_run_is_in_progress(world: World) -> None
         job, asset_selection=frozenset({dg.AssetKey(["raw", "orders"])}), status=dg.DagsterRunStatus.STARTED
     )
     assert daemon.tick(run=False) == {}
+
+
+def success_of_runs(world: World) -> float:
+    with world.project.context().warehouse.reading() as bench:
+        return float(bench.value("select value from wh.monitoring.operations where indicator = 'run_success_rate'"))
+
+
+def test_indicators_are_asked_for_after_runs_failed_ones_too_and_then_rest(world: World) -> None:
+    world.project.declare("operations", OPERATIONS)
+    world.project.state("sales", "select order_id, quantity\nfrom raw.orders\n")
+    world.reload()
+    daemon = Daemon(world)
+    assert set(daemon.tick()) == {"staging.sales", INDICATORS}
+    # Made in the same run, perhaps before the step failed that they have to count.
+    asked = daemon.until_quiet()
+    assert len(asked) <= 1
+    assert all(list(found) == [INDICATORS] for found in asked)
+    assert success_of_runs(world) < 1
+
+
+def test_indicators_that_a_failing_run_skipped_are_asked_for_within_the_hour(world: World) -> None:
+    world.project.declare("operations", OPERATIONS)
+    world.reload()
+    daemon = Daemon(world)
+    daemon.until_quiet()
+    world.project.state("sales", "select order_id, quantity\nfrom raw.orders\n")
+    world.reload()
+    daemon.tick(run=False)
+    assert not world.run(*(str(name) for name in world.project.graph().assets)).success
+    later = datetime.now(UTC) + timedelta(hours=1)
+    found = [daemon.tick(), daemon.tick(at=later)]
+    assert [INDICATORS in asked for asked in found].count(True) == 1
+    assert success_of_runs(world) < 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ml_assets.components.graph_wide import graph_wide_definitions
 from ml_assets_tests.e2e.state import ROOT
 from ml_assets_tests.tiny import TinyProject
 
@@ -92,6 +93,27 @@ class TestTree:
             "no_landing_file_is_refused",
         }
         assert "load_visits_on_landing" in {sensor.name for sensor in definitions.sensors or ()}
+
+    def test_component_declared_in_python_is_watched(self, project: TinyProject) -> None:
+        path = project.declaration("visits").with_name("component.py")
+        path.parent.mkdir(parents=True)
+        path.write_text(_IN_PYTHON, encoding="utf-8")
+        definitions = dg.Definitions.merge(
+            dg.ComponentTree.for_project(project.root).build_defs(), graph_wide_definitions()
+        )
+        sensor = next(s for s in definitions.sensors or () if s.name == "watch_incidents")
+        assert isinstance(sensor, dg.SensorDefinition)
+        with project.context().warehouse.committing() as bench:
+            bench.execute(
+                "insert into wh.ops.steps by name select 'one' as run_id, 0 as step, 'dagster' as command, 'raw.visits' as asset, "
+                "'failed' as status, 'the disk broke' as message, '{}' as facts, timestamp '2024-04-02' as started_at, started_at as ended_at"
+            )
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_sensor_context(instance=instance, definitions=definitions) as context,
+        ):
+            said = str(sensor.evaluate_tick(context).skip_message)
+        assert "incident 1 opened [major] raw.visits: making it failed: the disk broke" in said
 
     def test_failure_of_a_component_declared_in_python_names_its_file(self, project: TinyProject) -> None:
         path = project.declaration("visits").with_name("component.py")

@@ -150,3 +150,15 @@ def test_an_edited_line_remakes_exactly_what_depends_on_it(first: tuple[Path, di
     assert not {"training.repeat_purchase", "models.repeat_purchase", "evaluation.repeat_purchase"} & set(remade)
     assert all(partition in ("", "2011-12-05") or asset == "labels.repeat_purchase" for asset, partition in changed)
     assert query(home, "select count(*) from raw.invoices") == query(first[0], "select count(*) from raw.invoices")
+
+
+def test_drift_is_seen_before_christmas_and_in_no_other_week(first: tuple[Path, dict[str, Any]]) -> None:
+    home, _ = first
+    judged = query(
+        home, "select count(distinct snapshot), count(distinct column_name) from monitoring.repeat_purchase__drift"
+    )
+    assert judged == [(10, 33)]
+    flagged = query(
+        home, "select distinct snapshot::date::varchar, role from monitoring.repeat_purchase__drift where flagged"
+    )
+    assert set(flagged) <= {("2011-11-28", "feature"), ("2011-12-05", "feature")}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml_assets.evaluation.metrics import HEADLINE, LOSS, TASK_METRICS, metric_info
+from ml_assets.evaluation.catalogue import HEADLINE, LOSS, TASK_METRICS, metric_info
 from ml_assets.graph.run import RunReport, run_graph
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.versions import load_version

@@ -9,8 +9,9 @@ import pytest
 
 from ml_assets.errors import UnknownNameError
 from ml_assets.evaluation.bootstrap import BootstrapReport, bootstrap, chunks, drawn_counts
+from ml_assets.evaluation.catalogue import TASK_METRICS
 from ml_assets.evaluation.comparison import comparisons
-from ml_assets.evaluation.metrics import TASK_METRICS, MetricError, measure
+from ml_assets.evaluation.metrics import MetricError, measure
 
 ROWS = 90
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml_assets.errors import DeclarationError, MlAssetsError
-from ml_assets.evaluation.column_groups import Column, grouped
+from ml_assets.evaluation.column_groups import Column, grouped, named_cuts
 
 steady = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
@@ -92,3 +92,34 @@ def test_every_row_has_one_group_and_no_group_is_empty(values: list[float], bins
         assert len(one.codes) == len(values)
         assert len(set(one.conditions)) == len(one.conditions)
     assert len(groups.conditions) <= bins + 1
+
+
+@steady
+@given(
+    st.lists(st.integers(-(10**4), 10**4).map(lambda number: number / 10), min_size=6, max_size=30, unique=True),
+    st.integers(2, 5),
+)
+def test_bins_cut_again_by_their_names_are_the_same_bins(values: list[float], bins: int) -> None:
+    """Of values that six digits show, as most are: else the name is what counts."""
+    groups = grouped(Column.of("a.b", np.array(values)), bins=bins)
+
+    again = grouped(Column.of("a.b", np.array(values)), edges=named_cuts("a.b", groups.conditions))
+
+    assert again.conditions == groups.conditions
+
+
+def test_cuts_are_read_of_one_column_alone() -> None:
+    conditions = [
+        "xy < 3",
+        "1 <= y < 2 and x < 7",
+        "x >= 7",
+        "day < 2011-01-01",
+        "x = 5",
+        "x is missing",
+        "z < -1.5e-07",
+    ]
+
+    assert named_cuts("x", conditions) == (7.0,)
+    assert named_cuts("y", conditions) == (1.0, 2.0)
+    assert named_cuts("z", conditions) == (-1.5e-07,)
+    assert named_cuts("day", conditions) == ()

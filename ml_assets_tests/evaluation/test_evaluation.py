@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ml_assets.evaluation import evaluation
+from ml_assets.evaluation.catalogue import TASK_METRICS, MetricOptions
 from ml_assets.evaluation.findings import TABLES
-from ml_assets.evaluation.metrics import TASK_METRICS, MetricOptions, measure
+from ml_assets.evaluation.metrics import measure
 from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.versions import load_version
 from ml_assets_tests.builders import instant

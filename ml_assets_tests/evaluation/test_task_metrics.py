@@ -13,17 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_assets.errors import UnknownNameError
+from ml_assets.evaluation.catalogue import LOSS, PRIMARY, TASK_METRICS, MetricOptions, metric_info
 from ml_assets.evaluation.metrics import (
-    LOSS,
-    PRIMARY,
-    TASK_METRICS,
     MetricError,
-    MetricOptions,
     Vector,
     binary_metrics,
     class_metrics,
     measure,
-    metric_info,
     queries_without_relevant_rows,
     undefined,
 )

@@ -22,6 +22,7 @@ from ml_assets.training.matrix import arrow_rows
 from ml_assets.training.versions import load_version
 from ml_assets.warehouse.names import TableName
 from ml_assets_tests.builders import instant
+from ml_assets_tests.docs.reader import DOCS, texts
 from ml_assets_tests.training.world import World
 
 CUSTOMERS = 300
@@ -238,6 +239,26 @@ def test_a_model_without_trees_ranks_by_importance_and_distance(tmp_path: Path) 
     )
     assert rows == [("loyal", True, 0), ("orders", True, 0), ("spend", True, 0)]
     assert world.rows("distinct effect_unit", "role = 'feature'") == [("importance x distance",)]
+
+
+def test_what_is_new_is_on_the_monitors_page(world: WatchedWorld) -> None:
+    page = world.lab.home.reports / "monitoring" / "watch.html"
+    page.unlink(missing_ok=True)
+    assert not world.lab.run(world.drift()).changed
+    assert not page.exists()
+    changed(world, "2011-04-04", lambda row: [row[0], row[1] + 2, *row[2:]])
+
+    assert "columns have drifted: <code>orders</code> (moves the mean score by +" in page.read_text(encoding="utf-8")
+
+
+def test_the_queries_of_the_page_run(world: WatchedWorld) -> None:
+    queries = texts(DOCS / "monitoring" / "drift.md", "sql")
+    here = [
+        query.rstrip().rstrip(";").replace("monitoring.repeat_purchase__drift", "wh.monitoring.watch__drift")
+        .replace("models.repeat_purchase__reference", "wh.models.again__reference")
+        for query in queries
+    ]  # fmt: skip
+    assert [len(world.lab.rows(query)) for query in here] == [0, 4, 4]
 
 
 def test_movement_is_the_change_of_the_mean_contribution() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ml_assets.evaluation.findings import TABLES
 from ml_assets.monitoring.kpi_gains import gain_pairs
+from ml_assets.monitoring.performance_rows import PERFORMANCE_COLUMNS
 from ml_assets.warehouse.store import Warehouse
 from ml_assets_tests.monitoring.test_kpis_month import DECLARED, Books
 
@@ -24,10 +25,7 @@ def write(books: Books, promised: dict[int, float | None], losses: dict[int, lis
     each snapshot that it scored."""
     with books.warehouse.committing() as bench:
         bench.execute(f"create table wh.evaluation.again__comparisons (version integer, {TABLES['comparisons']})")
-        bench.execute(
-            "create table wh.monitoring.again__performance (snapshot timestamp, slice varchar, metric varchar, "
-            "model_version integer, observed double)"
-        )
+        bench.execute(f"create table wh.monitoring.again__performance ({PERFORMANCE_COLUMNS})")
         for version, difference in promised.items():
             bench.execute(
                 "insert into wh.evaluation.again__comparisons (version, other, metric, difference) values "
@@ -37,7 +35,7 @@ def write(books: Books, promised: dict[int, float | None], losses: dict[int, lis
         for version, found in losses.items():
             for week, loss in enumerate(found):
                 bench.execute(
-                    "insert into wh.monitoring.again__performance values (timestamp '2024-01-01' + interval (?) week, 'all', "
+                    "insert into wh.monitoring.again__performance (snapshot, slice, metric, model_version, observed) values (timestamp '2024-01-01' + interval (?) week, 'all', "
                     "'log_loss', ?, ?), (null, 'region=north', 'log_loss', ?, 9), (null, 'all', 'roc_auc', ?, 9)",
                     [10 * version + week, version, loss, version, version],
                 )

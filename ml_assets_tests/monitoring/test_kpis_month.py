@@ -270,6 +270,28 @@ def test_month_costs_money_where_a_price_is_declared(month: Books) -> None:
     assert month.kpis()["cost_per_training_run"].unit == "CPU-seconds"
 
 
+def test_promotion_fails_by_the_rollback_that_follows_it_and_by_no_later_one(books: Books) -> None:
+    books.promoted(1, "03-01 00:00")
+    books.promoted(2, "03-02 00:00")
+    books.promoted(3, "03-03 00:00")
+    books.promoted(2, "03-04 00:00")
+    books.rolled_back(2, 3, "03-05 00:00")
+    # 1, 2, 3 and 2 again were promoted; the last of them was taken back
+    assert books.kpis()["change_failure_rate"][3:6] == (1, 4, "again@2")
+
+
+def test_run_over_midnight_is_of_the_window_in_which_it_began(books: Books) -> None:
+    for run, asset, moment in (
+        ("A", "raw.orders", "02-29"),
+        ("A", "scores.again", "03-01"),
+        ("B", "raw.orders", "03-01"),
+    ):
+        books.step(run, asset, moment, 1, CpuTime(1, 0))
+    assert books.kpis()["step_success_rate"].denominator == 2
+    books.step("A", "raw.orders", "03-01", 1, CpuTime(1, 0), status="judged", command="dagster")
+    assert books.kpis()["step_success_rate"].denominator == 2
+
+
 def test_month_before_knows_only_what_had_happened_by_then(month: Books) -> None:
     found = month.kpis(before=True)
     assert found["step_success_rate"][3:5] == (1, 1)

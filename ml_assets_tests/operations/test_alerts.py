@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ml_assets_tests.cli.invoke import invoke, json_of
 from ml_assets_tests.operations.receiver import Receiver, receiving
-from ml_assets_tests.operations.watched import OPERATIONS, kinds, land_good, land_renamed, set_clock
-from ml_assets_tests.tiny import TinyProject
+from ml_assets_tests.operations.watched import (
+    NEXT_MONDAY,
+    OPERATIONS,
+    kinds,
+    land_good,
+    land_renamed,
+    only,
+    set_clock,
+)
+from ml_assets_tests.tiny import TinyProject, weekly_orders
 
+MONITOR = """\
+type: ml_assets.Monitor
+attributes:
+  name: orders
+  description: The days of the shop.
+  owners: [team:shop]
+  table: raw.orders
+  alert: team
+"""
 VARIABLE, SECRET = "SHOP_ALERT_URL", "T00-s3cret"
 PROFILE = f"alert_routes:\n  team: {{env: {VARIABLE}}}\n"
 
@@ -28,7 +48,6 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 @pytest.fixture
 def project(tiny_copy: TinyProject) -> TinyProject:
-    tiny_copy.declare("operations", OPERATIONS)
     path = tiny_copy.root / "deploy" / "profiles" / "development.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(PROFILE, encoding="utf-8")
@@ -131,10 +150,41 @@ def test_nothing_that_is_written_holds_the_url(
 
 def test_minor_incidents_go_to_the_log_alone(project: TinyProject, receiver: Receiver) -> None:
     project.declare("operations", OPERATIONS + "  free_disk: 1.0\n")
-    invoke(project, "run")
+    invoke(project, "run", "raw.orders")
     [alert] = statuses(project)
     assert alert[:2] == ("opened", "log")
     assert receiver.taken == []
+
+
+def test_several_processes_open_one_incident_and_tell_it_once(project: TinyProject, receiver: Receiver) -> None:
+    land_renamed(project)
+    with project.context().warehouse.committing() as bench:
+        bench.execute(
+            "update wh.ops.checks set status = 'failed', summary = 'three rows twice' where asset = 'raw.orders' and check_name = 'key_is_unique'"
+        )
+    command = [sys.executable, "-m", "ml_assets.cli", "--project", str(project.root), "incidents", "update"]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1, 1], said
+    assert len(receiver.taken) == 1
+    assert kinds(project, 1).count("detected") == 1
+
+
+def test_monitor_that_names_a_route_tells_over_it_whatever_the_severity(
+    project: TinyProject, receiver: Receiver
+) -> None:
+    project.declare("days", MONITOR)
+    day = NEXT_MONDAY + timedelta(days=2)
+    crowd = "".join(f"{14_100 + number},{number},{day} 10:00:00,5\n" for number in range(80))
+    project.land(NEXT_MONDAY, weekly_orders(NEXT_MONDAY) + crowd)
+    set_clock(project, f"{NEXT_MONDAY + timedelta(days=7)}")
+    invoke(project, "run", "raw.orders", "monitoring.orders__days")
+    one = only(project)
+    assert (one["cause"], one["asset"], one["severity"], one["route"]) == ("volume", "raw.orders", "minor", "team")
+    assert one["began_at"].startswith(f"{day}")
+    assert [title.partition(":")[0] for title in receiver.titles] == ["[minor] incident 1 opened"]
 
 
 class TestTrying:

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from ml_assets.graph.compile import Graph
 from ml_assets.operations.causes import CAUSES, Cause
+from ml_assets.operations.column_reach import columns_reach
 from ml_assets.operations.grouping import grouped
 from ml_assets.operations.signals import Signal
+from ml_assets_tests.operations.watched import watch
 from ml_assets_tests.tiny import TinyProject
 
 DAY = datetime(2024, 4, 1, tzinfo=UTC)
@@ -126,3 +128,22 @@ def test_every_signal_is_in_one_group_whatever_the_order(tiny: TinyProject, foun
 
 
 _GRAPH: dict[str, Graph] = {}
+
+
+def test_column_that_nobody_reads_explains_nothing(graph: Graph) -> None:
+    nulls, drift = signal("nulls", "raw.orders", column="amount"), signal("drift", "features.habits")
+    reached = {("raw.orders", "amount"): frozenset({"staging.sales"})}
+    assert [group.root.cause for group in grouped([nulls, drift], graph, reached)] == ["nulls", "drift"]
+    reached = {("raw.orders", "amount"): frozenset({"staging.sales", "features.habits"})}
+    assert [group.root.cause for group in grouped([nulls, drift], graph, reached)] == ["nulls"]
+
+
+def test_lineage_follows_one_column_to_scores_and_stops_where_none_reads_it(tiny: TinyProject) -> None:
+    asked = [signal("nulls", "raw.orders", column="amount"), signal("nulls", "raw.orders", column="order_id")]
+    look = watch(tiny)
+    with look.context.warehouse.reading() as bench:
+        reached = columns_reach(bench, look, asked)
+        assert columns_reach(bench, look, asked[:1]) == {}
+    assert reached["raw.orders", "order_id"] == {"staging.sales"}
+    # It filters rows, so that everything below may be other: the table's lineage holds.
+    assert ("raw.orders", "amount") not in reached

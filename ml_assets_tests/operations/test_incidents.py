@@ -21,7 +21,6 @@ from ml_assets_tests.tiny import STATEMENTS, TinyProject, weekly_orders
 
 @pytest.fixture
 def project(tiny_copy: TinyProject) -> TinyProject:
-    tiny_copy.declare("operations", OPERATIONS)
     return tiny_copy
 
 
@@ -201,12 +200,12 @@ class TestMachine:
 
     def test_disk_with_too_little_space_is_an_incident(self, project: TinyProject) -> None:
         project.declare("operations", OPERATIONS + "  free_disk: 1.0\n")
-        invoke(project, "run")
+        invoke(project, "run", "raw.orders")
         one = only(project)
         assert (one["cause"], one["asset"], one["owner"]) == ("disk", "", "duty@shop.example")
         assert one["runbook"] == "docs/runbooks/lock-or-full-disk.md"
         before = books(project)
-        invoke(project, "run")
+        invoke(project, "run", "raw.orders")
         assert books(project) == before
 
 
@@ -236,6 +235,47 @@ class TestChampion:
             bench.execute("update wh.ops.verdicts set passed = false, reasons = 'metric roc_auc below 0.9'")
         invoke(project, "run")
         assert "metric roc_auc below 0.9" in only(project)["title"]
+
+
+MONITOR = """\
+type: ml_assets.Monitor
+attributes:
+  name: again
+  description: Whether the scores still mean what was promised.
+  owners: [team:shop]
+  scores: again
+  retrain: {max_age: 4 days, at_most_every: 3 days}
+"""
+
+
+class TestMonitored:
+    def test_champion_older_than_its_monitor_allows_is_a_minor_incident(self, project: TinyProject) -> None:
+        project.declare("watch_again", MONITOR)
+        set_clock(project, "2024-04-06")
+        invoke(project, "run", "raw.orders")
+        assert incidents(project) == []
+        set_clock(project, "2024-04-06T12:00")
+        invoke(project, "run", "raw.orders")
+        one = only(project)
+        assert (one["cause"], one["asset"], one["severity"]) == ("model", "models.again", "minor")
+        assert one["title"].endswith("champion again@1 was trained on 2024-04-02, 4 days ago (limit 4 days)")
+        assert str(one["began_at"]).startswith("2024-04-06 00:00")
+
+    def test_request_that_nobody_serves_becomes_an_incident(self, project: TinyProject) -> None:
+        project.declare("watch_again", MONITOR.replace("4 days", "99 days"))
+        with project.context().warehouse.committing() as bench:
+            bench.execute(
+                "insert into wh.ops.retrain_requests values ('again', 'again', 1, 'drift', '{}', timestamp '2024-04-02 06:00')"
+            )
+        set_clock(project, "2024-04-05")
+        invoke(project, "run", "raw.orders")
+        assert incidents(project) == []
+        set_clock(project, "2024-04-06")
+        invoke(project, "run", "raw.orders")
+        assert (
+            "asked for a new version of again on 2024-04-02, 3 days ago, and none was trained: drift"
+            in only(project)["title"]
+        )
 
 
 def invoke_in_thread(project: TinyProject, *words: str) -> int:

@@ -9,7 +9,8 @@ import pytest
 
 from ml_assets.errors import ScoringError
 from ml_assets.specs.columns import ColumnSpec
-from ml_assets.training.contract import feature_contracts, require_contract, violations
+from ml_assets.training.contract import require_contract, violations
+from ml_assets.training.examples import feature_contracts
 from ml_assets_tests.training.world import World, model_spec
 
 NAN = float("nan")

@@ -126,6 +126,7 @@ def test_warehouse_that_is_older_gets_the_book_of_costs_and_keeps_its_steps(
         record_step(bench, record(0))
     with duckdb.connect(str(warehouse.path)) as connection:
         connection.execute("drop table ops.step_costs")
+        connection.execute("comment on table ops.manifest is 'books of an earlier version'")
     # As another process would find it.
     monkeypatch.setattr(store, "_COMPLETE", set())
     with warehouse.committing() as bench:

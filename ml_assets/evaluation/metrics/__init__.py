@@ -1,4 +1,4 @@
-"""Metrics of the four tasks, their names and directions, and the same metrics under many weightings for resampling."""
+"""Metrics of the four tasks, and the same metrics under many weightings for resampling."""
 
 from __future__ import annotations
 
@@ -16,31 +16,16 @@ from ml_assets.evaluation.metrics.binary import (
     roc_points,
     threshold_steps,
 )
-from ml_assets.evaluation.metrics.catalogue import (
-    HEADLINE,
-    LOSS,
-    PRIMARY,
-    TASK_METRICS,
-    MetricInfo,
-    MetricOptions,
-    metric_info,
-)
 from ml_assets.evaluation.metrics.inputs import MetricError
 from ml_assets.evaluation.metrics.measure import measure, undefined
 from ml_assets.evaluation.metrics.multiclass import ClassMetrics, class_metrics
 from ml_assets.evaluation.metrics.ranking import queries_without_relevant_rows
 
 __all__ = [
-    "HEADLINE",
     "HIGHER_IS_BETTER",
-    "LOSS",
     "METRICS",
-    "PRIMARY",
-    "TASK_METRICS",
     "ClassMetrics",
     "MetricError",
-    "MetricInfo",
-    "MetricOptions",
     "ThresholdSteps",
     "Vector",
     "average_precision",
@@ -50,7 +35,6 @@ __all__ = [
     "class_metrics",
     "log_loss",
     "measure",
-    "metric_info",
     "queries_without_relevant_rows",
     "roc_auc",
     "roc_points",

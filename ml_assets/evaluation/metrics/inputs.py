@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml_assets.errors import MlAssetsError
+from ml_assets.evaluation.catalogue import task_metrics
 from ml_assets.evaluation.metrics.binary import Vector
-from ml_assets.evaluation.metrics.catalogue import task_metrics
 
 Codes = npt.NDArray[np.intp]
 # Probabilities of the classes of a row may miss 1 by rounding in single precision.

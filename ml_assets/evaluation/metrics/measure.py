@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ml_assets.evaluation.catalogue import MetricOptions, task_metrics
 from ml_assets.evaluation.metrics.binary import Vector
-from ml_assets.evaluation.metrics.catalogue import MetricOptions, task_metrics
 from ml_assets.evaluation.metrics.inputs import Scored, checked
 from ml_assets.evaluation.metrics.multiclass import MulticlassMetrics
 from ml_assets.evaluation.metrics.ranking import RankingMetrics, query_metrics

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ml_assets.evaluation.catalogue import MetricOptions
 from ml_assets.evaluation.metrics.binary import Vector
-from ml_assets.evaluation.metrics.catalogue import MetricOptions
 from ml_assets.evaluation.metrics.resampled import Clusters, Draws, ratio
 
 # Below this share of the squares about the mean of all rows, what is left of a draw's own spread is rounding.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ml_assets.evaluation.catalogue import MetricOptions
 from ml_assets.evaluation.metrics.binary import Vector
-from ml_assets.evaluation.metrics.catalogue import MetricOptions
 from ml_assets.evaluation.metrics.inputs import Codes
 from ml_assets.evaluation.metrics.resampled import Clusters, Draws, RankedRows, ratio
 

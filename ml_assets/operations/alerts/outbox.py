@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import fcntl
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,30 +92,52 @@ def alerts_wait(bench: Workbench) -> bool:
 
 
 def send_due(watch: Watch) -> list[Alert]:
-    """Send what waits, and book what came of it; the alerts as they stand then. Never raises for a receiver's sake."""
+    """Send what waits, and book what came of it; the alerts as they stand then. Never raises for a receiver's sake.
+
+    One process sends at a time; another one leaves it to that.
+    """
     context = watch.context
-    if not context.warehouse.path.exists():
-        return []
-    with context.warehouse.reading() as bench:
-        due = alerts_where(bench, "status in ('due', 'failed')")
-    if not due:
-        return []
-    results = _deliver_all(watch, due)
-    settled = [_settled(alert, result, context.now) for alert, result in zip(due, results, strict=True)]
-    with context.warehouse.committing() as bench:
+    with _alone(context.home) as alone:
+        if not alone:
+            return []
+        with context.warehouse.reading() as bench:
+            due = alerts_where(bench, "status in ('due', 'failed')")
+        if not due:
+            return []
+        results = _deliver_all(watch, due)
+        settled = [_settled(alert, result, context.now) for alert, result in zip(due, results, strict=True)]
+        _book(watch, settled, results)
+    for alert, result in zip(settled, results, strict=True):
+        if result.problem:
+            context.log(f"alert of incident {alert.incident} not sent over {alert.route}: {result.problem}")
+    return settled
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[bool]:
+    """Whether no other process is sending; none begins to until the block ends. The kernel forgets it with the process."""
+    home.logs.mkdir(parents=True, exist_ok=True)
+    with (home.logs / "alerts.lock").open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _book(watch: Watch, settled: Sequence[Alert], results: Sequence[Delivery]) -> None:
+    now = watch.context.now
+    with watch.context.warehouse.committing() as bench:
         insert_rows(bench, "ops.alerts", [
             [a.incident, a.kind, naive_utc(a.event_at), a.route, a.status, a.attempts, a.sent_at and naive_utc(a.sent_at), a.message]
             for a in settled
         ])  # fmt: skip
         append_events(bench, [
-            Event(a.incident, context.now, "alerted", f"{a.kind} told over {a.route}" if a.status == "sent" else
+            Event(a.incident, now, "alerted", f"{a.kind} told over {a.route}" if a.status == "sent" else
                   f"{a.kind} not told over {a.route}, attempt {a.attempts} of {MOST_ATTEMPTS}: {result.problem}")
             for a, result in zip(settled, results, strict=True)
         ])  # fmt: skip
-    for alert, result in zip(settled, results, strict=True):
-        if result.problem:
-            context.log(f"alert of incident {alert.incident} not sent over {alert.route}: {result.problem}")
-    return settled
 
 
 def _deliver_all(watch: Watch, due: Sequence[Alert]) -> list[Delivery]:
@@ -151,7 +175,7 @@ def _settled(alert: Alert, result: Delivery, now: datetime) -> Alert:
 
 def log_file(home: Home) -> Path:
     """Where every alert is written, whatever routes there are."""
-    return home.root / "logs" / "alerts.log"
+    return home.logs / "alerts.log"
 
 
 def write_log(watch: Watch, message: str) -> None:

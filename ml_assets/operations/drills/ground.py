@@ -16,7 +16,7 @@ from ml_assets.graph.verdict import PartitionChoice, verdict_on
 from ml_assets.operations.drills.subject import DatedFile, Subject
 from ml_assets.operations.incident_book import incidents_where
 from ml_assets.operations.incidents import update
-from ml_assets.operations.signals import QUICK, THOROUGH, Kind
+from ml_assets.operations.signals import QUICK, THOROUGH, Kind, Signal
 from ml_assets.operations.watch import Watch
 from ml_assets.specs.profiles import ProfileSpec
 from ml_assets.warehouse.asset import Progress, RunContext, TableAsset
@@ -167,8 +167,13 @@ class Track:
             *(Sign(*row) for row in rows),
             *(Sign("COPY", "file_is_known_by_content", asset, file, "info", reason) for asset, file, reason in copies),
             *(Sign(one.code or one.name, one.name, one.asset, "", one.severity, one.summary)
-              for incident in lasting for one in incident.signals if one.kind != "check"),
+              for incident in lasting for one in incident.signals if one.kind != "check" and not self._waits(one)),
         ]  # fmt: skip
+
+    def _waits(self, signal: Signal) -> bool:
+        """Whether it only says that no new version is trained while a drill walks."""
+        asset = self.watch().asset(signal.asset)
+        return signal.kind == "stale" and asset is not None and trains(asset)
 
     def unfinished(self) -> list[Sign]:
         """What a run would make now."""
