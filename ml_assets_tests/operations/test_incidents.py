@@ -190,9 +190,8 @@ class TestMachine:
         profile.write_text("engine: {lock_deadline_seconds: 0.2}\n", encoding="utf-8")
         land_good(project)
         with project.context().warehouse.lock.exclusive():
-            for _ in range(2):
-                result = invoke_in_thread(project, "run")
-                assert result == 2
+            for command in (("run",), ("run",), ("incidents", "update")):
+                assert invoke_in_thread(project, *command) == 2
         log = (project.home.root / "logs" / "alerts.log").read_text(encoding="utf-8")
         assert log.count("[critical] not booked yet: the warehouse warehouse.duckdb is held by") == 1
         assert "incident 1 opened [critical] the machine: the warehouse is held" in invoke(project, "run").stdout
