@@ -276,6 +276,23 @@ class TestMonitored:
             in only(project)["title"]
         )
 
+    @pytest.mark.parametrize(
+        ("snapshot", "found"), [("2024-03-11", []), ("2024-04-01", [("drift", "scores.again", "minor")])]
+    )
+    def test_only_scores_that_somebody_acted_by_open_an_incident(
+        self, project: TinyProject, snapshot: str, found: list[tuple[str, str, str]]
+    ) -> None:
+        project.declare("watch_again", MONITOR.replace("4 days", "99 days"))
+        invoke(project, "run", "models.again__reference", "monitoring.again__drift")
+        assert incidents(project) == []
+        with project.context().warehouse.committing() as bench:
+            bench.execute(
+                "update wh.ops.checks set status = 'failed', summary = 'orders_28d has moved' where asset = 'monitoring.again__drift' "
+                "and code = 'DR001' and partition = ?", [snapshot],
+            )  # fmt: skip
+        invoke(project, "run", "raw.orders")
+        assert [(one["cause"], one["asset"], one["severity"]) for one in incidents(project)] == found
+
 
 def invoke_in_thread(project: TinyProject, *words: str) -> int:
     """Exit code of a command that another thread of this process runs: locks are held by threads."""
