@@ -52,9 +52,11 @@ def _quarantine_check(spec: RawTableSpec, name: TableName, quarantine: TableName
         rules = scope.bench.rows(
             f"select rule, column_name, count(*) from {quarantine.quoted} group by all order by 3 desc limit 5"
         )
+        cut = [row[0] for row in scope.bench.rows(_cut_files(quarantine), [str(name)])]
         total = scope.bench.value(f"select count(*) from {quarantine.quoted}")
         leading = ", ".join(f"{column}.{rule} {count}" for rule, column, count in rules)
         said = f"{len(over)} files above {limit:.0%}; " if over else ""
+        said += f"cut off within the last record: {', '.join(cut[:3])}; " if cut else ""
         # A record that could not be taken apart may show any of its columns.
         hidden: set[str | None] = {c for c, s in spec.contract.columns.items() if s.pii}
         hidden |= {None} if hidden else set()
@@ -66,12 +68,22 @@ def _quarantine_check(spec: RawTableSpec, name: TableName, quarantine: TableName
         ]
         return [
             CheckFinding.judged(
-                check, not over, f"{said}{total} rows in quarantine{': ' if rules else ''}{leading}",
-                numbers={"quarantined": total, "files_above_limit": len(over), "limit": limit}, evidence=evidence,
+                check, not (over or cut), f"{said}{total} rows in quarantine{': ' if rules else ''}{leading}",
+                numbers={"quarantined": total, "files_above_limit": len(over), "files_cut_off": len(cut), "limit": limit},
+                evidence=evidence,
             )
         ]  # fmt: skip
 
-    return Check(check, "DQ008", f"No file has more than {limit:.0%} of its rows in quarantine.", judge)
+    claim = f"No file has more than {limit:.0%} of its rows in quarantine, and none ends within a record."
+    return Check(check, "DQ008", claim, judge)
+
+
+def _cut_files(quarantine: TableName) -> str:
+    """SQL: files whose last record breaks off, by the asset's name. A copy that stopped leaves that, however few rows it spoils."""
+    return (
+        f"select f.file from {quarantine.quoted} q join wh.ops.files f on f.file = q._file and q._row = f.rows_read "
+        "where f.asset = ? and f.status = 'loaded' and q.rule in ('too_few_fields', 'unclosed_quote', 'not_json') order by 1"
+    )
 
 
 def _refused_check(name: TableName, pattern: str) -> Check:

@@ -333,6 +333,17 @@ def test_very_many_bad_rows_are_all_put_aside_and_fail_the_check(shop: Shop) -> 
     assert finding.evidence[0]["expected"] == "4 fields"
 
 
+@pytest.mark.parametrize(("end", "status"), [("2,,2", "failed"), ("2,,2\n3,,3,c\n", "passed"), ("2,,2,b", "passed")])
+def test_file_that_ends_within_a_record_fails_the_check_however_few_rows_that_spoils(
+    shop: Shop, end: str, status: str
+) -> None:
+    shop.land("x.csv", HEADER + "1,,1,a\n" * 2_000 + end)
+    shop.load()
+    finding = shop.finding("few_rows_break_the_contract")
+    assert finding.status == status
+    assert ("cut off within the last record: x.csv" in finding.summary) == (status == "failed")
+
+
 def test_a_file_that_changes_or_vanishes_while_it_is_read_is_left_for_the_next_run(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

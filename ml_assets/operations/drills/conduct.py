@@ -119,6 +119,7 @@ def _report(
 ) -> FaultReport:  # fmt: skip
     began, detected = times
     others = [sign for sign in signs if sign not in caught]
+    left = [sign for sign in left if sign.code not in fault.lingers]
     report = FaultReport(
         fault,
         "caught",

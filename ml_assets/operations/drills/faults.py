@@ -13,7 +13,8 @@ Expectation = Literal["detected", "prevented"]
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault. `expected` are codes of checks or errors, any of which counts as having caught it."""
+    """One fault. `expected` are codes of checks or errors, any of which counts as having caught it. `lingers`: what goes on being
+    said for some days although all is right again, because it tells of what has happened and not of what is."""
 
     name: str
     what: str
@@ -22,6 +23,7 @@ class Fault:
     runbook: str
     cadence: Cadence = "day"
     expectation: Expectation = "detected"
+    lingers: tuple[str, ...] = ()
 
 
 _SCHEMA = ("IN002", "DQ007", "DQ008", "DD004", "DD006")
@@ -54,7 +56,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "file_repeated", "the same file arrives again under another name", "a copy beside the original", ("COPY", "DD006", "DQ006"),
-        "broken-contract", expectation="prevented",
+        "broken-contract", expectation="prevented", lingers=("DD006",),
     ),
     Fault(
         "file_truncated", "a file ends in the middle of a line", "the last 60 % of the bytes of the next file are cut off",
@@ -77,7 +79,7 @@ FAULTS: tuple[Fault, ...] = (
         "broken-contract",
     ),
     Fault("upstream_stops", "no file comes any more, and nobody says so", "all further files are held back", ("FR001", *_VOLUME), "stale-data"),
-    Fault("clock_skew", "the machine's clock is weeks ahead", "the clock is set 30 days forward", ("FR001",), "stale-data"),
+    Fault("clock_skew", "the machine's clock is weeks ahead", "the clock is set 30 days forward", ("FR001", "DD005"), "stale-data", lingers=("DD005",)),
     Fault(
         "label_flip", "the outcome table has 0 and 1 exchanged", "labels of the newest snapshots in the warehouse",
         ("LK002", *_OUTCOME), "restore", "none",

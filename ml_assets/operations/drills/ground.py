@@ -158,16 +158,15 @@ class Track:
         return Watch(self.context(), self.setting.graph, self.setting.profile)
 
     def signs(self) -> list[Sign]:
-        """Every check that does not hold of what is there, what incidents know besides, and landing files that repeat others."""
+        """What the lasting incidents are made of, and landing files that repeat others. A check counts as it does for people:
+        a monitor's only while no later snapshot is better."""
         with self.context().warehouse.reading() as bench:
-            rows = bench.rows(_FAILING)
             copies = bench.rows("select asset, file, reason from wh.ops.files where status = 'copy' order by all")
             lasting = incidents_where(bench, "status <> 'closed'")
         return [
-            *(Sign(*row) for row in rows),
-            *(Sign("COPY", "file_is_known_by_content", asset, file, "info", reason) for asset, file, reason in copies),
             *(Sign(one.code or one.name, one.name, one.asset, "", one.severity, one.summary)
-              for incident in lasting for one in incident.signals if one.kind != "check" and not self._waits(one)),
+              for incident in lasting for one in incident.signals if not self._waits(one)),
+            *(Sign("COPY", "file_is_known_by_content", asset, file, "info", reason) for asset, file, reason in copies),
         ]  # fmt: skip
 
     def _waits(self, signal: Signal) -> bool:
@@ -190,7 +189,7 @@ class Track:
         assets = [asset for asset in self.setting.graph if only(asset)]
         verdict = verdict_on(self.context(), self.setting.graph, assets, PartitionChoice())
         return [
-            Sign(outcome.code, outcome.check, outcome.asset, outcome.partition, outcome.severity, outcome.summary)
+            Sign(outcome.code, outcome.check, outcome.asset, "", outcome.severity, outcome.summary)
             for outcome in verdict.of("error", "failed", "warned")
         ]
 
@@ -218,13 +217,6 @@ class Track:
     def remove(self) -> None:
         """The state is not needed any more."""
         shutil.rmtree(self.home.root, ignore_errors=True)
-
-
-_FAILING = """
-select c.code, c.check_name, c.asset, c.partition, c.severity, c.summary from wh.ops.checks c
-join wh.ops.manifest m on m.asset = c.asset and m.partition = c.partition and m.content = c.content
-where c.status = 'failed' order by c.asset, c.partition, c.check_name
-"""
 
 
 def trains(asset: TableAsset) -> bool:

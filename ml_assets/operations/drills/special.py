@@ -72,9 +72,10 @@ class Harm:
         return [sign for sign in signs if sign.key not in known]
 
     def looked_at(self) -> list[Sign]:
-        """What a thorough look at the incidents and the nightly check say."""
+        """What the nightly check says, and a thorough look at the incidents after it."""
+        judged = self.track.judged()
         self.track.notice()
-        return [*self.track.signs(), *self.track.judged()]
+        return [*self.track.signs(), *judged]
 
     @property
     def backup(self) -> Path:
