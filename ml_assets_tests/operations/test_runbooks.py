@@ -8,7 +8,6 @@ from ml_assets.graph.origin import _FIELDS
 from ml_assets.operations.causes import CAUSES, WORDS, cause_of_check, cause_of_code, rank
 from ml_assets.operations.runbooks import SLUGS, runbook_of, slug_of
 from ml_assets.specs.monitors import MonitorSpec, OperationsSpec
-from ml_assets_tests.e2e.state import ROOT
 
 OWN = "https://wiki.shop.example/runbooks/nulls"
 
@@ -46,8 +45,3 @@ def test_figures_and_bad_rows_tell_causes_of_one_code_apart(
     code: str, numbers: dict[str, object], evidence: list[dict[str, object]], cause: str
 ) -> None:
     assert cause_of_check(code, numbers, evidence) == cause
-
-
-def test_every_built_in_runbook_is_a_page_and_every_page_is_known() -> None:
-    pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}
-    assert pages - {"README"} == set(SLUGS)
