@@ -250,7 +250,7 @@ def _rollbacks(opened: OpenProject) -> Iterator[dict[str, Any]]:
 def _saved_and_restored(opened: OpenProject) -> dict[str, Any]:
     """Back the state up beside it, restore it elsewhere, prove it; both are removed again."""
     from ml_assets.cli.backup import newly_stale
-    from ml_assets.operations.backup import back_up
+    from ml_assets.operations.backup import back_up, inventory_of
     from ml_assets.operations.containers import require_room
     from ml_assets.operations.restore import differences, restore
     from ml_assets.warehouse.home import Home
@@ -258,11 +258,7 @@ def _saved_and_restored(opened: OpenProject) -> dict[str, Any]:
 
     context = opened.context()
     root = context.home.root
-    require_room(
-        root.parent,
-        2 * sum(path.stat().st_size for path in root.rglob("*") if path.is_file()),
-        "a backup and its restore",
-    )
+    require_room(root.parent, 2 * inventory_of(context.home).bytes, "a backup and its restore")
     with TemporaryDirectory(prefix=f".{root.name}-drill-", dir=root.parent) as folder:
         made = back_up(context, list(opened.graph), Path(folder) / "backup.tar")
         home = Home(Path(folder) / "restored")
