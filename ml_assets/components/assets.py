@@ -50,9 +50,11 @@ def dagster_asset(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetsDef
             with recorded_step(context.instance, run, asset, keys, _RETRIES - context.retry_number) as step:
                 report = asset.materialize(run, keys)
                 step.made(report)
-        except MlAssetsError as problem:
+        except Exception as problem:
             teller.failed(problem)
-            raise dagster_failure(problem) from problem
+            if isinstance(problem, MlAssetsError):
+                raise dagster_failure(problem) from problem
+            raise
         teller.ended(report)
         _note_partitions(context, asset, report)
         return dg.MaterializeResult(

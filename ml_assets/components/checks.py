@@ -11,6 +11,7 @@ from ml_assets.components.step_book import recorded_step
 from ml_assets.errors import MlAssetsError, shortened
 from ml_assets.graph.events import StepTeller
 from ml_assets.graph.judge import judge_asset
+from ml_assets.graph.run import blocked
 from ml_assets.operations.telemetry.listening import process_listener
 from ml_assets.resources import MlAssetsResource
 from ml_assets.warehouse.asset import TableAsset
@@ -36,9 +37,13 @@ def dagster_checks(asset: TableAsset, resource: MlAssetsResource) -> dg.AssetChe
         keys = list(context.partition_keys) if grid is not None else [UNPARTITIONED]
         run = resource.context(context.log, context.run.run_id)
         teller = StepTeller(process_listener(run.home.root), run.run_id, "dagster", asset, keys)
-        with recorded_step(context.instance, run, asset, keys) as book:
-            judgement = judge_asset(run, asset, keys, asked, also=book.judged)
-        teller.ended(None, judgement)
+        try:
+            with recorded_step(context.instance, run, asset, keys) as book:
+                judgement = judge_asset(run, asset, keys, asked, also=book.judged)
+        except Exception as raised:
+            teller.failed(raised)
+            raise
+        teller.ended(None, judgement, blocked=bool(blocked(asset, judgement)))
         if grid is not None and "dagster/partition" not in context.run.tags:
             step = RunStep(context.run.run_id, context.run.job_name, context.get_step_execution_context().step.key)
             record_evaluations(context.instance, asset, judgement.findings, step)

@@ -41,11 +41,20 @@ class Influenced:
 
 def roc_auc(outcome: Floats, score: Floats) -> Influenced:
     """Area under the ROC curve, ties half; `outcome` in [0, 1]. Undefined (NaN) without both classes."""
-    level = np.unique(score, return_inverse=True)[1]
+    return roc_auc_of_levels(outcome, levels(score))
+
+
+def levels(score: Floats) -> Codes:
+    """Place of each score among the distinct ones, lowest first, (n_rows,)."""
+    return np.unique(score, return_inverse=True)[1].astype(np.intp, copy=False)
+
+
+def roc_auc_of_levels(outcome: Floats, level: Codes) -> Influenced:
+    """`roc_auc` of scores whose order is known already."""
     positive, negative = np.bincount(level, outcome), np.bincount(level, 1 - outcome)
     total, rest = positive.sum(), negative.sum()
     if total <= 0 or rest <= 0:
-        return Influenced(math.nan, np.full(len(score), math.nan))
+        return Influenced(math.nan, np.full(len(level), math.nan))
     below = (np.cumsum(negative) - negative / 2) / rest
     above = 1 - (np.cumsum(positive) - positive / 2) / total
     value = float(positive @ below / total)
@@ -55,11 +64,16 @@ def roc_auc(outcome: Floats, score: Floats) -> Influenced:
 
 def average_precision(outcome: Floats, score: Floats) -> Influenced:
     """Sum over thresholds of (recall gained) x precision; `outcome` in [0, 1]. Undefined (NaN) without positives."""
-    level = np.unique(-score, return_inverse=True)[1]
+    return average_precision_of_levels(outcome, levels(score))
+
+
+def average_precision_of_levels(outcome: Floats, level: Codes) -> Influenced:
+    """`average_precision` of scores whose order is known already."""
+    level = (level.max(initial=0) - level).astype(np.intp, copy=False)
     positive, rows = np.bincount(level, outcome), np.cumsum(np.bincount(level))
     total = positive.sum()
     if total <= 0:
-        return Influenced(math.nan, np.full(len(score), math.nan))
+        return Influenced(math.nan, np.full(len(level), math.nan))
     precision = np.cumsum(positive) / rows
     value = float(positive @ precision / total)
     # A row counts at its own threshold and at every lower one.

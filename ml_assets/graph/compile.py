@@ -80,10 +80,10 @@ class Graph:
         return found
 
     def downstream(self, names: set[TableName]) -> set[TableName]:
-        """`names` and everything that is made from them."""
+        """`names` and everything that is made from them; what only follows them, and reads none of it, is not."""
         found = set(names)
         for name, asset in self.assets.items():
-            if found.intersection(asset.deps):
+            if found.intersection(asset.deps) and not asset.undeterred:
                 found.add(name)
         return found
 

@@ -23,7 +23,8 @@ class KnownFile:
 
     `bytes`, `changed_ns` and `status` are those of the last look. `sha256` is the content whose rows are in the table;
     for a file without rows, the content that was last looked at. So a file that was loaded, and whose next content was
-    refused, is `refused` and still *holds* the rows of its earlier content.
+    refused, is `refused` and still *holds* the rows of its earlier content. `met_batch` is the load in which a file of this
+    name was first met; None where that was before it was kept.
     """
 
     file: str
@@ -33,6 +34,7 @@ class KnownFile:
     status: str
     looked_ns: int
     rows_read: int
+    met_batch: int | None
 
     @property
     def holds(self) -> bool:
@@ -104,7 +106,7 @@ class LandingPlan:
 def known_files(bench: Workbench, name: TableName) -> dict[str, KnownFile]:
     """Files of one raw table that the warehouse has met, by relative path."""
     rows = bench.rows(
-        "select file, sha256, bytes, mtime_ns, status, epoch_ns(loaded_at), rows_read from wh.ops.files where asset = ?",
+        "select file, sha256, bytes, mtime_ns, status, epoch_ns(loaded_at), rows_read, met_batch from wh.ops.files where asset = ?",
         [str(name)],
     )
     return {row[0]: KnownFile(*row) for row in rows}

@@ -44,6 +44,11 @@ class Errand:
         held = before is not None and before.holds and before.rows_read > 0
         return outcome.status == "refused" and held and outcome.landed.file not in self.plan.taken_over
 
+    def met(self, outcome: FileOutcome) -> int | None:
+        """The load in which a file of this name was met before."""
+        before = self.known.get(outcome.landed.file)
+        return None if before is None else before.met_batch
+
 
 class Shelf:
     """Where one raw table's rows are put: its two tables and its pages of the books.
@@ -68,7 +73,11 @@ class Shelf:
             self._create_tables(bench, group.evolved)
             self._replace_rows(bench, group, [outcome.landed.file for outcome in written], batch)
             self._note_last_looks(bench, keeping, errand)
-            insert_rows(bench, "ops.files", [_file_row(self.name, outcome, batch) for outcome in written])
+            insert_rows(
+                bench,
+                "ops.files",
+                [[*_file_row(self.name, outcome, batch), errand.met(outcome) or batch] for outcome in written],
+            )
             self._record(bench, errand, batch)
         self.batch = batch
 
@@ -199,7 +208,7 @@ def _now() -> datetime:
 
 
 def _file_row(name: TableName, outcome: FileOutcome, batch: int) -> list[object]:
-    """A row of `ops.files`."""
+    """A row of `ops.files`, all but the load in which the file was first met."""
     landed = outcome.landed
     return [
         str(name), landed.file, landed.sha256, landed.bytes, landed.changed_ns, outcome.status, outcome.rule,

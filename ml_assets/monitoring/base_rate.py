@@ -2,7 +2,7 @@
 
 Snapshots whose window has passed show how the share of positives grew: the odds at the end are those at an age times a
 factor that was about the same at every one of them (on the log odds: a difference). The difference of a new snapshot is one
-more of the same kind, so its end lies within what t says about one more draw (Student 1908). Ages are compared with equal
+more of the same kind, so its end lies within what t says about one more draw (Student 1908); weeks unlike all others are left out. Ages are compared with equal
 ages, as known at that age: reports that arrive late are late for both.
 """
 
@@ -19,7 +19,7 @@ from ml_assets.evaluation.influence import t_quantile, upper_tail
 from ml_assets.evaluation.metrics import Vector
 
 FEWEST_REFERENCES = 5
-_MOST_AGES = 14
+_MOST_AGES, _APART = 14, 5.0
 _STEPS = tuple(timedelta(days=days) for days in (1, 7, 28, 91, 364))
 
 
@@ -69,9 +69,22 @@ def projected(rows: int, early: int, references: Sequence[Grown]) -> Projection 
     """Where a snapshot with so many early positives will end; None with fewer than `FEWEST_REFERENCES` earlier ones."""
     if len(references) < FEWEST_REFERENCES or rows == 0:
         return None
-    grown = np.array([log_odds_of(one.final, one.rows) - log_odds_of(one.early, one.rows) for one in references])
+    grown = _ordinary(
+        np.array([log_odds_of(one.final, one.rows) - log_odds_of(one.early, one.rows) for one in references])
+    )
     spread = float(grown.std(ddof=1)) * math.sqrt(1 + 1 / len(grown))
     return Projection(log_odds_of(early, rows) + float(grown.mean()), spread, len(grown))
+
+
+def _ordinary(grown: Vector) -> Vector:
+    """Without what lies apart from all others: a week in which the shop was closed would hide every move behind its own.
+
+    Apart is further from the median than `_APART` standard deviations, told from the median distance (Hampel 1974).
+    """
+    distance = np.abs(grown - np.median(grown))
+    usual = 1.4826 * float(np.median(distance))
+    kept: Vector = grown[distance <= _APART * usual] if usual > 0 else grown
+    return kept if len(kept) >= FEWEST_REFERENCES else grown
 
 
 def log_odds_of(positives: int, rows: int) -> float:

@@ -79,17 +79,21 @@ def file_days(bench: Workbench, watched: Watched) -> list[FileDay]:
     )
     rules = f"select _file, mode(concat_ws('.', column_name, rule)) as main_rule from {watched.name.sibling('quarantine').quoted} group by 1"
     found = bench.rows(
-        f"with filed as (select f.*, b.clock_time::date as met, r.main, r.span, r.future, q.main_rule, "
-        "coalesce(least(r.main, b.clock_time::date), b.clock_time::date) as day from wh.ops.files f "
-        f"join wh.ops.batches b on b.batch = f.batch left join ({rows_of_files}) r on r._file = f.file "
-        f"left join ({rules}) q on q._file = f.file where f.asset = ? and f.status <> 'withdrawn'), "
-        f"fills as (select batch from filed group by 1 having count(distinct day) > {_MOST_DAYS_OF_A_LOAD}) "
-        "select day, max(case when n.batch is null then greatest(day, met) else day end), max(case when n.batch is null then met end), "
+        "with filed as (select f.*, b.clock_time::date as loaded, m.clock_time::date as first_met, r.main, r.span, r.future, "
+        "q.main_rule, coalesce(least(r.main, b.clock_time::date), b.clock_time::date) as day from wh.ops.files f "
+        "join wh.ops.batches b on b.batch = f.batch left join wh.ops.batches m on m.batch = f.met_batch "
+        f"left join ({rows_of_files}) r on r._file = f.file left join ({rules}) q on q._file = f.file "
+        "where f.asset = ? and f.status <> 'withdrawn'), "
+        # A corrected file came when it was first met; one that is written over with a later day's rows came with those.
+        "came as (select *, first_met >= day as again, case when again then first_met else loaded end as met, "
+        "case when again then met_batch else batch end as came_in from filed), "
+        f"fills as (select came_in from came group by 1 having count(distinct day) > {_MOST_DAYS_OF_A_LOAD}) "
+        "select day, max(case when n.came_in is null then greatest(day, met) else day end), max(case when n.came_in is null then met end), "
         "sum(rows_read)::bigint, sum(rows_quarantined)::bigint, coalesce(mode(main_rule), ''), "
         "count(*) filter (where status = 'refused'), coalesce(mode(rule) filter (where status = 'refused'), ''), "
-        "count(*) filter (where status = 'copy'), coalesce(sum(future) filter (where n.batch is null or main is not null), 0)::bigint, max(span), "
+        "count(*) filter (where status = 'copy'), coalesce(sum(future) filter (where n.came_in is null or main is not null), 0)::bigint, max(span), "
         "list_sort(list_distinct(flatten(list(header) filter (where len(header) > 0 and status = 'loaded')))) "
-        "from filed left join fills n using (batch) group by 1 order by 1",
+        "from came left join fills n using (came_in) group by 1 order by 1",
         [str(watched.name)],
     )
     return [FileDay(*row) for row in found]

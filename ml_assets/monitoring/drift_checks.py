@@ -74,20 +74,29 @@ def _finding(rule: _Rule, key: str, rows: Sequence[dict[str, Any]]) -> CheckFind
         return CheckFinding(rule.name, "not_applicable", rule.absent, key or UNPARTITIONED)
     drifted = [(row, [name for name in rule.measures if name in row["flags"]]) for row in rows]
     drifted = [(row, flags) for row, flags in drifted if flags]
-    numbers: dict[str, Any] = {"columns": len(rows), "drifted": len(drifted)}
+    nearest = max(rows, key=lambda row: _in_thresholds(row, _strongest(row, rule.measures)))
+    largest = _in_thresholds(nearest, _strongest(nearest, rule.measures))
+    numbers: dict[str, Any] = {"columns": len(rows), "drifted": len(drifted), "largest_in_thresholds": largest}
     for row, flags in drifted[:_MOST_NAMED]:
         strongest = _strongest(row, flags)
         numbers[f"{row['column_name']}.{strongest}"] = row[strongest]
         numbers[f"{row['column_name']}.{strongest}_threshold"] = row[f"{strongest}_threshold"]
     evidence = [_shown(row, name) for row, flags in drifted for name in flags]
     return CheckFinding.judged(
-        rule.name, not drifted, _summary(rows, drifted), partition=key, numbers=numbers, evidence=evidence[:20]
+        rule.name,
+        not drifted,
+        _summary(rows, drifted, nearest["column_name"], largest),
+        partition=key,
+        numbers=numbers,
+        evidence=evidence[:20],
     )
 
 
-def _summary(rows: Sequence[dict[str, Any]], drifted: Sequence[tuple[dict[str, Any], list[str]]]) -> str:
+def _summary(
+    rows: Sequence[dict[str, Any]], drifted: Sequence[tuple[dict[str, Any], list[str]]], nearest: str, largest: float
+) -> str:
     if not drifted:
-        return f"all {len(rows)} within their thresholds" if len(rows) > 1 else "within its thresholds"
+        return f"all {len(rows)} within their thresholds, {nearest} nearest with {largest:.2f} times its own"
     said = [_said(row, flags) for row, flags in drifted[:_MOST_NAMED]]
     more = f"; and {len(drifted) - _MOST_NAMED} more" if len(drifted) > _MOST_NAMED else ""
     return (
@@ -112,7 +121,12 @@ def _has_means(row: dict[str, Any], measure: str) -> bool:
 
 def _strongest(row: dict[str, Any], flags: Sequence[str]) -> str:
     """The measure that is most times its threshold."""
-    return max(flags, key=lambda name: row[name] / max(row[f"{name}_threshold"], 1e-12))
+    return max(flags, key=lambda name: _in_thresholds(row, name))
+
+
+def _in_thresholds(row: dict[str, Any], measure: str) -> float:
+    """A distance in thresholds; 0 where the column has no such measure."""
+    return 0.0 if row[measure] is None else row[measure] / row[f"{measure}_threshold"]
 
 
 def _shown(row: dict[str, Any], measure: str) -> dict[str, Any]:

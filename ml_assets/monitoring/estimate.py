@@ -24,7 +24,7 @@ from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.metrics.inputs import MetricError, checked
 from ml_assets.evaluation.metrics.measure import kernel
 from ml_assets.evaluation.metrics.resampled import Clusters, Counts, Draws
-from ml_assets.monitoring.estimate_binary import POSITIVE_RATE, expected_binary
+from ml_assets.monitoring.estimate_binary import POSITIVE_RATE, BinaryRows
 
 ESTIMATED_TASKS = ("binary", "multiclass")
 # Draws in which a metric is not defined (a class was not drawn) are left out as long as they are this rare.
@@ -57,14 +57,21 @@ def estimated(
         )  # fmt: skip
     if task == "multiclass":
         return _several(score, draws, level)
-    rows = checked(task, np.zeros(len(score)), score)
-    return _two(rows.score, truths or (Truth(rows.score),), options or MetricOptions(), level)
+    rows = prepared(score, options)
+    return estimated_of(rows, truths or (Truth(rows.score),), level)
 
 
-def _two(score: Vector, truths: Sequence[Truth], options: MetricOptions, level: float) -> dict[str, Estimate]:
+def prepared(score: Vector, options: MetricOptions | None = None) -> BinaryRows:
+    """Checked scores of a binary task, ready for `estimated_of` under one truth after another."""
+    rows = checked("binary", np.zeros(len(score)), score)
+    return BinaryRows(rows.score, options or MetricOptions())
+
+
+def estimated_of(rows: BinaryRows, truths: Sequence[Truth], level: float = 0.95) -> dict[str, Estimate]:
+    """`estimated` of a binary task."""
     from scipy.special import ndtri
 
-    expected = [expected_binary(score, truth.chance, options) for truth in truths] if len(score) else []
+    expected = [rows.expected(truth.chance) for truth in truths] if len(rows.score) else []
     weights = np.array([truth.weight for truth in truths])
     found = {}
     for name, low, high in _bounds():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ml_assets.evaluation.catalogue import MetricOptions
-from ml_assets.evaluation.influence import average_precision, roc_auc
+from ml_assets.evaluation.influence import average_precision_of_levels, levels, roc_auc_of_levels
 from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.metrics.inputs import Codes
 from ml_assets.evaluation.metrics.weighted_binary import mass_bins, row_log_loss, width_bins
@@ -28,63 +28,68 @@ class Expected(NamedTuple):
     variance: float
 
 
-def expected_binary(score: Vector, chance: Vector, options: MetricOptions) -> dict[str, Expected]:
-    """Metric → what it is expected to be; `score` and the true `chance` of a positive (n_rows,), at least one row."""
-    rows, positives = len(score), float(chance.sum())
-    noise = chance * (1 - chance)
+class BinaryRows:
+    """Scores (n_rows,) prepared once for every truth that is tried on them."""
 
-    def smooth(value: float, slope: Vector) -> Expected:
-        return Expected(value, float(noise @ slope**2))
+    def __init__(self, score: Vector, options: MetricOptions) -> None:
+        self.score = score
+        self._level = levels(score)
+        self._bins = {
+            "calibration_error": width_bins(score, options.bins), "calibration_error_mass": mass_bins(score, options.bins),
+        }  # fmt: skip
+        self._selected = (score >= options.threshold).astype(np.float64)
+        self._top = _top_rows(score, options.top)
+        ones = np.ones(len(score))
+        # Loss of each row if it turns out positive, and if negative.
+        self._losses = {
+            "brier": ((1 - score) ** 2, score**2),
+            "log_loss": (row_log_loss(ones, score), row_log_loss(1 - ones, score)),
+        }
 
-    def share_of(chosen: Vector) -> Expected:
-        total = float(chosen.sum())
-        return smooth(float(chosen @ chance) / total, chosen / total) if total else Expected(math.nan, math.nan)
+    def expected(self, chance: Vector) -> dict[str, Expected]:
+        """Metric → what it is expected to be if `chance` (n_rows,) are the true probabilities; at least one row."""
+        rows, positives = len(self.score), float(chance.sum())
+        noise = chance * (1 - chance)
 
-    selected = (score >= options.threshold).astype(np.float64)
-    top = _top_rows(score, options.top)
-    ranked, precise = roc_auc(chance, score), average_precision(chance, score)
-    found = {
-        "roc_auc": Expected(math.nan, math.nan) if ranked.slope is None else smooth(ranked.value, ranked.slope),
-        "average_precision": Expected(math.nan, math.nan)
-        if precise.slope is None
-        else smooth(precise.value, precise.slope),
-        "brier": smooth(float(np.mean(chance * (1 - score) ** 2 + (1 - chance) * score**2)), (1 - 2 * score) / rows),
-        "log_loss": _log_loss(score, chance, smooth),
-        "calibration_error": _gaps(score, chance, noise, width_bins(score, options.bins)),
-        "calibration_error_mass": _gaps(score, chance, noise, mass_bins(score, options.bins)),
-        "precision": share_of(selected),
-        "precision_at_top": share_of(top),
-        POSITIVE_RATE: smooth(positives / rows, np.full(rows, 1 / rows)),
-    }
-    if positives > 0:
-        found |= _shares_of_positives(selected, top, chance, positives, smooth)
-    return found
+        def smooth(value: float, slope: Vector | None) -> Expected:
+            return Expected(value, math.nan if slope is None else float(noise @ slope**2))
 
+        ranked = roc_auc_of_levels(chance, self._level)
+        precise = average_precision_of_levels(chance, self._level)
+        found = {
+            "roc_auc": smooth(ranked.value, ranked.slope),
+            "average_precision": smooth(precise.value, precise.slope),
+            POSITIVE_RATE: smooth(positives / rows, np.full(rows, 1 / rows)),
+        }
+        for name, (lost, kept) in self._losses.items():
+            found[name] = smooth(float(np.mean(chance * lost + (1 - chance) * kept)), (lost - kept) / rows)
+        for name, bins in self._bins.items():
+            found[name] = _gaps(self.score, chance, noise, bins)
+        for name, chosen in (("precision", self._selected), ("precision_at_top", self._top)):
+            if total := float(chosen.sum()):
+                found[name] = smooth(float(chosen @ chance) / total, chosen / total)
+        return found | (self._shares_of_positives(chance, positives, smooth) if positives > 0 else {})
 
-def _shares_of_positives(
-    selected: Vector, top: Vector, chance: Vector, positives: float, smooth: Callable[[float, Vector], Expected]
-) -> dict[str, Expected]:
-    """Metrics that have the number of positives below the line, which the outcomes move as well."""
-    caught, in_top, chosen = float(selected @ chance), float(top @ chance), float(selected.sum())
-    recall, top_recall, f1 = caught / positives, in_top / positives, 2 * caught / (chosen + positives)
-    lift = top_recall * len(chance) / float(top.sum())
-    return {
-        "recall": smooth(recall, (selected - recall) / positives),
-        "f1": smooth(f1, (2 * selected - f1) / (chosen + positives)),
-        "recall_at_top": smooth(top_recall, (top - top_recall) / positives),
-        "lift_at_top": smooth(lift, lift * (top / in_top - 1 / positives) if in_top > 0 else np.zeros(len(chance))),
-    }
-
-
-def _log_loss(score: Vector, chance: Vector, smooth: Callable[[float, Vector], Expected]) -> Expected:
-    ones = np.ones(len(score))
-    if_positive, if_negative = row_log_loss(ones, score), row_log_loss(1 - ones, score)
-    value = float(np.mean(chance * if_positive + (1 - chance) * if_negative))
-    return smooth(value, (if_positive - if_negative) / len(score))
+    def _shares_of_positives(
+        self, chance: Vector, positives: float, smooth: Callable[[float, Vector], Expected]
+    ) -> dict[str, Expected]:
+        """Metrics that have the number of positives below the line, which the outcomes move as well."""
+        selected, top = self._selected, self._top
+        caught, in_top, chosen = float(selected @ chance), float(top @ chance), float(selected.sum())
+        recall, top_recall, f1 = caught / positives, in_top / positives, 2 * caught / (chosen + positives)
+        lift = top_recall * len(chance) / float(top.sum())
+        return {
+            "recall": smooth(recall, (selected - recall) / positives),
+            "f1": smooth(f1, (2 * selected - f1) / (chosen + positives)),
+            "recall_at_top": smooth(top_recall, (top - top_recall) / positives),
+            "lift_at_top": smooth(lift, lift * (top / in_top - 1 / positives) if in_top > 0 else np.zeros(len(chance))),
+        }
 
 
 def _top_rows(score: Vector, share: float) -> Vector:
     """How much of each row is in the top share, rounded up: of rows tied at its edge an equal part each, (n_rows,)."""
+    if not len(score):
+        return np.empty(0)
     wanted = math.ceil(len(score) * share - 1e-9)
     edge = np.partition(score, len(score) - wanted)[len(score) - wanted]
     above, tied = score > edge, score == edge

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_assets.evaluation.page import escaped, page
 from ml_assets.monitoring.drift_page import DriftFacts, drift_sections
-from ml_assets.monitoring.performance_page import performance_sections
+from ml_assets.monitoring.performance_page import base_rate_sections, performance_sections
 from ml_assets.monitoring.reference_rows import load_reference
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.specs.monitors import MonitorSpec
@@ -27,6 +27,7 @@ def write_monitor_page(context: RunContext, spec: MonitorSpec, scores: ScoresAss
             *performance_sections(
                 _newest(bench, TableName("monitoring", f"{spec.name}__performance")), scores.model.task
             ),
+            *base_rate_sections(_newest(bench, TableName("monitoring", f"{spec.name}__base_rate"))),
         ]
     path = context.home.reports / "monitoring" / f"{spec.name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)

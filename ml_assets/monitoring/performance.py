@@ -102,7 +102,7 @@ class PerformanceAsset(ComputedTable):
     def logic(self) -> str:
         judged = self.spec.false_alarms.model_dump(mode="json")
         slices = [part.model_dump(mode="json") for part in self.slices]
-        return fingerprint("performance/1", slices, self.model.task, self.model.cluster, self._draws, judged)
+        return fingerprint("performance/2", slices, self.model.task, self.model.cluster, self._draws, judged)
 
     @property
     def _draws(self) -> int:

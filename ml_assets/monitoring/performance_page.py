@@ -11,7 +11,7 @@ from ml_assets.evaluation.svg import Chart
 from ml_assets.monitoring.performance_promise import ALL_ROWS
 
 Row = Mapping[str, Any]
-_KINDS = (("observed", "candidate"), ("promised", "constant"), ("estimated", "linear"))
+_KINDS = (("observed", "candidate"), ("promised", "constant"), ("estimated", "linear"), ("adjusted", "one_rule"))
 
 
 def performance_sections(rows: Sequence[Row], task: str) -> list[str]:
@@ -23,6 +23,32 @@ def performance_sections(rows: Sequence[Row], task: str) -> list[str]:
     return ["<h2>Performance</h2>", *(_metric(_of(whole, name), metric_info(task, name).title) for name in shown)]
 
 
+def base_rate_sections(rates: Sequence[Row]) -> list[str]:
+    """Where the rate of positives of each snapshot will end, told from its newest age; [] without a single one."""
+    newest = {row["snapshot"]: row for row in sorted(rates, key=lambda row: (row["snapshot"], row["age_days"]))}
+    if not newest:
+        return []
+    cells = [
+        [
+            f"{moment:%Y-%m-%d}", f"{row['age_days']:g} days", f"{row['positives'] / max(row['rows'], 1):.3f}",
+            "" if row["usual_share"] is None else f"{row['usual_share']:.3f}", _projected(row), f"{row['mean_score']:.3f}",
+            "" if row["deviations"] is None else f"{row['deviations']:+.1f}",
+        ]
+        for moment, row in reversed(newest.items())
+    ]  # fmt: skip
+    header = [
+        "snapshot", "age", "positives so far", "usual at this age", "will end at", "the scores say", "deviations",
+    ]  # fmt: skip
+    return ["<h2>Base rate</h2>", table(header, cells)]
+
+
+def _projected(row: Row) -> str:
+    if row["projected"] is None:
+        return ""
+    between = f'<span class="range">{row["projected_low"]:.3f} to {row["projected_high"]:.3f}</span>'
+    return f"{row['projected']:.3f}{between if row['references'] is not None else ''}"
+
+
 def _of(rows: Sequence[Row], metric: str) -> list[Row]:
     return [row for row in rows if row["metric"] == metric]
 
@@ -32,10 +58,13 @@ def _metric(rows: Sequence[Row], title: str) -> str:
     known = any(row["observed"] is not None or row["estimated"] is not None for row in rows)
     drawn = ""
     if known and None not in moments and len(moments) > 1:
-        note = "Observed once outcomes are known, promised by the evaluation of the version, estimated from the scores alone."
+        note = (
+            "Observed once outcomes are known, promised by the evaluation of the version, estimated from the scores alone, "
+            "adjusted by where early outcomes say that the base rate will end."
+        )
         legend = [(colour, kind) for kind, colour in _KINDS]
         drawn = f"<div class='cards'>{card(title, metric_picture(rows, title).svg(), note, legend, wide=True)}</div>"
-    header = ["snapshot", "rows", "outcomes known", "observed", "promised", "estimated"]
+    header = ["snapshot", "rows", "outcomes known", *(kind for kind, _ in _KINDS)]
     cells = [
         [
             "" if row["snapshot"] is None else f"{row['snapshot']:%Y-%m-%d}", f"{row['rows']:,}", f"{row['matured']:,}",
@@ -47,9 +76,9 @@ def _metric(rows: Sequence[Row], title: str) -> str:
 
 
 def metric_picture(rows: Sequence[Row], title: str) -> Chart:
-    """Observed, promised and estimated values of one metric by snapshot; intervals of what is observed."""
+    """Values of one metric by snapshot; intervals of what is observed."""
     chart = Chart(f"{title} by snapshot", 900, 280, (60, 12, 14, 42))
-    bounds = ("observed_low", "observed_high", "observed", "promised", "estimated")
+    bounds = ("observed_low", "observed_high", *(kind for kind, _ in _KINDS))
     values = [row[name] for row in rows for name in bounds if row[name] is not None]
     spread = max(max(values) - min(values), 0.02)
     x, y = chart.scales((-0.5, len(rows) - 0.5), (min(values) - spread * 0.1, max(values) + spread * 0.1))

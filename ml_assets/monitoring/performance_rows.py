@@ -17,7 +17,7 @@ from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.scored import codes_of
 from ml_assets.evaluation.slices import DeclaredSlice, slice_rows
 from ml_assets.monitoring.base_rate import Projection
-from ml_assets.monitoring.estimate import ESTIMATED_TASKS, Truth, estimated, moved_about
+from ml_assets.monitoring.estimate import ESTIMATED_TASKS, Truth, estimated, estimated_of, moved_about, prepared
 from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
 from ml_assets.monitoring.performance_promise import ALL_ROWS, Promise, share
 from ml_assets.training.package import CANDIDATE
@@ -185,8 +185,8 @@ class _Measure:
         if task not in ESTIMATED_TASKS:
             none = Estimate(None, None, None, f"not applicable: the scores of a {task} task are no probabilities")
             return {info.name: none for info in TASK_METRICS[task]}, {}
-        plain = estimated(task, score, options=self._options)
-        if not self._moved:
-            return plain, {}
+        if task != "binary":
+            return estimated(task, score, options=self._options), {}
+        rows = prepared(score, self._options)
         truths = [Truth(truth.chance[chosen], truth.weight) for truth in self._moved]
-        return plain, estimated(task, score, truths, options=self._options)
+        return estimated_of(rows, [Truth(rows.score)]), estimated_of(rows, truths) if truths else {}

@@ -20,7 +20,7 @@ create table if not exists ops.buckets (
 create table if not exists ops.files (
     asset varchar, file varchar, sha256 varchar, bytes bigint, mtime_ns bigint, status varchar, rule varchar,
     reason varchar, rows_read bigint, rows_kept bigint, rows_quarantined bigint, content hugeint,
-    header varchar[], batch bigint, loaded_at timestamp, primary key (asset, file)
+    header varchar[], batch bigint, loaded_at timestamp, met_batch bigint, primary key (asset, file)
 );
 create table if not exists ops.checks (
     asset varchar, partition varchar, check_name varchar, code varchar, status varchar, severity varchar,

@@ -59,7 +59,8 @@ def test_your_own_data_is_what_its_page_says(reader: Reader) -> None:
     assert (reader.folder / "shop" / ".ml_assets" / "reports" / "shop" / "1.html").is_file()
 
 
-@pytest.mark.parametrize("page", FURTHER)
+# Each page is long and shares nothing with the others but where it begins.
+@pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in FURTHER])
 def test_page_does_what_it_says(page: str, reader: Reader) -> None:
     assert reader.follow(DOCS / page)
 
@@ -80,6 +81,7 @@ def answered(url: str, process: subprocess.Popen[bytes]) -> bytes:
     raise AssertionError("it did not answer")
 
 
+@pytest.mark.xdist_group("whole_one")
 def test_whole_one_does_what_its_page_says_and_its_ui_answers(tmp_path: Path) -> None:
     """The UI on a free port, since somebody's own may run on 3000; the clock stands, so that the shop is the same each day."""
     (tmp_path / "work").mkdir()
@@ -99,6 +101,11 @@ def test_whole_one_does_what_its_page_says_and_its_ui_answers(tmp_path: Path) ->
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=60)
+                # Interrupted while it starts, it may not end by itself.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
     assert answer["dagster_webserver_version"]
 
 

@@ -88,7 +88,7 @@ def test_dagster_loads_a_code_location_without_assets_and_is_told_why(copy: Path
         "print(len(list(found.resolve_all_asset_specs())), 'assets', len(found.sensors or ()), 'sensors')"
     )
     shown = said(python(copy, "-W", "error::UserWarning", "-c", code))
-    assert "0 assets 2 sensors" in shown
+    assert "0 assets 3 sensors" in shown
     assert "nothing is declared in this project yet" in shown
 
 

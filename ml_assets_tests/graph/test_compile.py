@@ -122,7 +122,7 @@ def test_yaml_that_means_something_else_is_refused_at_its_line(
 
 def test_other_dagster_components_in_the_folder_are_passed_over(project: TinyProject) -> None:
     project.declare("other", "type: dagster.DefinitionsComponent\nattributes:\n  path: x.py\n")
-    assert len(project.graph().assets) == 10
+    assert len(project.graph().assets) == 11
 
 
 def test_every_asset_follows_what_it_reads_and_dependencies_are_those_of_the_sql(project: TinyProject) -> None:

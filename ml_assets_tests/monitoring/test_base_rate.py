@@ -59,6 +59,19 @@ def test_projection_of_outcomes_that_fall_with_age_mirrors_that_of_rising_ones()
     assert falling.interval() == pytest.approx([1 - end for end in rising.interval()[::-1]])
 
 
+def test_week_in_which_the_shop_was_closed_does_not_hide_a_move() -> None:
+    draws = np.random.default_rng(6)
+    references = [grown(draws, 2000, 0.28, 0.4) for _ in range(20)]
+    closed = Grown(2000, 0, 500)
+
+    without, with_it = (
+        projected(2000, 300, references),
+        projected(2000, 300, [*references[:7], closed, *references[7:]]),
+    )
+
+    assert with_it == without
+
+
 def test_too_few_earlier_snapshots_tell_nothing() -> None:
     draws = np.random.default_rng(1)
     references = [grown(draws, 1000, 0.3, 0.4) for _ in range(4)]

@@ -263,3 +263,28 @@ def test_equal_tables_give_equal_days(history: Path, tmp_path: Path) -> None:
 
     content = "select content from wh.ops.manifest where asset = 'monitoring.orders__days'"
     assert first.lab.rows(content) == second.lab.rows(content)
+
+
+def test_file_that_is_corrected_days_later_is_not_late(world: DaysWorld) -> None:
+    world.land(NEXT, cell("customer_id", lambda _v: "", 2))
+    world.run(clock(NEXT + timedelta(days=1)))
+    world.pass_days(5, NEXT + timedelta(days=1))
+    before = world.failed()
+    world.land(NEXT)
+    world.run()
+
+    assert list(before) == ["DD001"]
+    assert world.failed() == {}
+    assert world.stretches() == []
+
+
+def test_file_that_is_written_over_each_day_comes_with_its_newest_rows(tmp_path: Path) -> None:
+    world = DaysWorld.empty(tmp_path)
+    for number in range(9):
+        day = FIRST + timedelta(days=number)
+        world.land(day, file="orders-now.csv")
+        world.run(clock(day + timedelta(days=1)))
+
+    told = world.lab.rows("select day, value from wh.monitoring.orders__days where signal = 'days_late'")
+
+    assert told == [(FIRST + timedelta(days=8), 1)]

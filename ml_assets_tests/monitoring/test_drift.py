@@ -133,6 +133,9 @@ def test_an_undisturbed_world_has_no_drift(world: WatchedWorld) -> None:
         "missing_shares_have_not_moved": "passed", "categories_are_known": "passed",
     }  # fmt: skip
     assert found["labels_have_not_drifted"].summary == "outcomes are not known yet"
+    features = found["features_have_not_drifted"]
+    assert features.summary.startswith("all 4 within their thresholds, ")
+    assert 0 < float(features.numbers["largest_in_thresholds"] or 0) < 1
 
 
 def test_a_shifted_feature_is_named_with_what_it_does_to_the_score(world: WatchedWorld) -> None:

@@ -81,8 +81,9 @@ def test_new_rows_of_another_kind_are_found(project: FlatProject) -> None:
     [
         ("{column: plan}", "multiclass", "{kind: stratified}", [("label", "category"), ("predicted", "category"), ("score", "number")]),
         ("{column: spent}", "regression", "{kind: chronological, every: month}", [("label", "number"), ("score", "number")]),
+        ("{column: grade, query: visitor}", "ranking", "{kind: group, column: visitor}", [("label", "category"), ("score", "number")]),
     ],
-    ids=["multiclass", "regression"],
+    ids=["multiclass", "regression", "ranking"],
 )  # fmt: skip
 def test_other_tasks_are_watched_too(
     tmp_path: Path, label: str, task: str, split: str, expected: list[tuple[str, str]]

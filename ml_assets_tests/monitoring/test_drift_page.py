@@ -91,7 +91,7 @@ def test_a_histogram_shows_both_sides_of_each_bin(
 
 def measured(week: int, observed: float | None) -> dict[str, Any]:
     """One metric of one week as the table of performance holds it."""
-    values = {"observed": observed, "promised": 0.75, "estimated": 0.76}
+    values = {"observed": observed, "promised": 0.75, "estimated": 0.76, "adjusted": None}
     bounds = {
         f"{kind}_{end}": None if value is None else value + move
         for kind, value in values.items()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml_assets.evaluation.metrics import TASK_METRICS, MetricError, MetricOptions, Vector, measure
+from ml_assets.evaluation.catalogue import TASK_METRICS, MetricOptions
+from ml_assets.evaluation.metrics import MetricError, Vector, measure
 from ml_assets.monitoring.estimate import Truth, estimated, moved, moved_about
 from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
 

@@ -16,6 +16,9 @@ from ml_assets.graph.plan import select, stage_plan
 from ml_assets.graph.run import run_graph
 from ml_assets.monitoring.kpi_catalogue import CATALOGUE
 from ml_assets.monitoring.kpi_page import write_page
+from ml_assets.operations.causes import Cause
+from ml_assets.operations.grouping import grouped
+from ml_assets.operations.signals import Signal
 from ml_assets.specs.monitors import OperationsSpec
 from ml_assets.warehouse.aliases import move
 from ml_assets.warehouse.asset import RunContext
@@ -166,6 +169,23 @@ class TestAlways:
         graph = operated.project.graph()
         assert list(graph.assets)[-1] == TABLE
         assert graph.upstream({TABLE}) == set(graph.assets)
+
+    def test_indicators_are_made_from_nothing_that_they_follow(self, made: Operated) -> None:
+        graph = made.project.graph()
+        assert TABLE not in graph.downstream({TableName("raw", "orders")})
+        assert graph.downstream({TABLE}) == {TABLE}
+
+    def test_unwatched_production_is_no_symptom_of_trouble_upstream(self, made: Operated) -> None:
+        def signal(name: str, cause: Cause, table: str) -> Signal:
+            return Signal("check", name, cause, "error", NOON, "wrong", table, table)
+
+        signals = [
+            signal("a", "nulls", "raw.orders"),
+            signal("b", "unwatched", str(TABLE)),
+            signal("c", "drift", "scores.again"),
+        ]
+        groups = grouped(signals, made.project.graph())
+        assert [[one.name for one in group.signals] for group in groups] == [["a", "c"], ["b"]]
 
     def test_indicators_are_made_when_something_else_failed(self, operated: Operated) -> None:
         operated.project.state("sales", "select order_id, amout\nfrom raw.orders\n")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml_assets.evaluation.metrics import TASK_METRICS, measure
+from ml_assets.evaluation.catalogue import TASK_METRICS
+from ml_assets.evaluation.metrics import measure
 from ml_assets_tests.monitoring.watched import Watched
 
 PERFORMANCE = "monitoring.watch__performance"
@@ -147,3 +148,12 @@ def test_facts_say_the_decision_and_show_it(made: Watched) -> None:
     assert '"roc_auc_newest": "2024-04-01, version 1, 38 rows: promised' in facts
     assert '"roc_auc_newest_with_outcomes": "2024-03-25' in facts
     assert "data:image/svg+xml;base64," in facts
+
+
+def test_page_of_the_monitor_shows_observed_and_open_snapshots(made: Watched) -> None:
+    page = (made.project.home.reports / "monitoring" / "watch.html").read_text(encoding="utf-8")
+
+    assert "<h2>Performance</h2>" in page
+    assert "<h2>Base rate</h2>" in page
+    assert "2024-04-01" in page.partition("<h2>Base rate</h2>")[2]
+    assert 'href="http' not in page

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml_assets.evaluation.metrics import TASK_METRICS, measure
+from ml_assets.evaluation.catalogue import TASK_METRICS
+from ml_assets.evaluation.metrics import measure
 from ml_assets.graph.plan import select
 from ml_assets.graph.run import RunReport, run_graph
 from ml_assets_tests.flat import FlatProject, model, visits

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from ml_assets.evaluation.bootstrap import bootstrap
-from ml_assets.evaluation.metrics import MetricOptions, Vector
+from ml_assets.evaluation.catalogue import MetricOptions
+from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.slices import DeclaredSlice
 from ml_assets.monitoring.performance_promise import ALL_ROWS, Promise, share
 from ml_assets.monitoring.performance_rows import PERFORMANCE_COLUMNS, WatchedRows, performance_rows

@@ -49,7 +49,7 @@ def test_nothing_is_asked_for_while_nothing_is_new(made: Watched) -> None:
     rows = made.query(f"select trigger, value, met, declared from wh.{RETRAINING} order by 1")
 
     assert [(row[0], row[2], row[3]) for row in rows] == [
-        ("age", False, False), ("decay", False, False), ("drift", None, False), ("labels", False, True),
+        ("age", False, False), ("decay", False, False), ("drift", False, False), ("labels", False, True),
     ]  # fmt: skip
     assert made.query(REQUESTS) == []
     assert made.findings(RETRAINING, "requests_are_served")[""] == (

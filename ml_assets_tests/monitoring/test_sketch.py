@@ -76,6 +76,21 @@ def test_parts_add_up_to_the_whole(bench: Workbench, one: list[float | None], ot
     )
 
 
+@given(one=st.lists(st.sampled_from(["a", "b", "c", None])), other=st.lists(st.sampled_from(["a", "c", "new", None])))
+@settings(max_examples=15, deadline=None)
+def test_categories_of_parts_add_up_to_the_whole(
+    bench: Workbench, one: list[str | None], other: list[str | None]
+) -> None:
+    bins = {"c": CategoryBins(("a", "b"), frozenset("abc"))}
+
+    def of(values: list[str | None]) -> Sketch:
+        return sketches(bench, put(bench, c=pa.array(values, pa.string())), bins)[None]["c"]
+
+    whole, both = of([*one, *other]), merged([of(one), of(other)])
+    assert (both.rows, both.missing, both.counts.tolist()) == (whole.rows, whole.missing, whole.counts.tolist())
+    assert (both.new, both.new_rows) == (whole.new, whole.new_rows)
+
+
 def test_learnt_bins_are_filled_equally_and_open_at_both_ends(bench: Workbench) -> None:
     values = np.random.default_rng(0).normal(size=4000)
     found = of_numbers(bench, values.tolist())
@@ -169,6 +184,18 @@ def test_no_rows_have_an_empty_sketch(bench: Workbench) -> None:
     found = sketches(bench, relation, bins)[None]
     assert [(one.rows, one.counts.tolist()) for one in found.values()] == [(0, [0, 0]), (0, [0, 0])]
     assert merged([found["x"], found["x"]]).rows == 0
+
+
+def test_bins_of_many_rows_are_placed_by_some_of_them_and_hold_them_all(bench: Workbench) -> None:
+    bench.execute(
+        "create or replace temp table many as select (i * 7919 % 450001)::double as x from range(450000) r(i)"
+    )
+    bins = learn_bins(bench, "many", ["x"], {})
+    found = sketches(bench, "many", bins)[None]["x"]
+
+    assert found.counts[0] == found.counts[-1] == 0
+    assert found.counts.sum() == 450_000
+    np.testing.assert_allclose(found.counts[1:-1], 22_500, rtol=0.04)
 
 
 def test_equal_rows_in_any_order_give_equal_bins_and_sketches(bench: Workbench) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
@@ -112,6 +114,25 @@ class _RunIds(RandomIdGenerator, threading.local):
             return super().generate_trace_id()
 
 
+class _SpokenExporter(SpanExporter):
+    """Another exporter, whose failure is said once, with the receiver's place and without what else its address holds."""
+
+    def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
+        self._exporter = exporter
+        self._place = urlsplit(endpoint).netloc.rpartition("@")[2]
+        self._failed = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        if result is SpanExportResult.FAILURE and not self._failed:
+            self._failed = True
+            sys.stderr.write(f"{self._place} ({ENDPOINTS[0]}): traces of this run were not received\n")
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+
 class _FileExporter(SpanExporter):
     """One JSON line a span."""
 
@@ -140,7 +161,11 @@ def processors_of(environment: Mapping[str, str], files: DailyFiles) -> list[Spa
         declared = any(
             name in environment for name in ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
         )
-        found.append(BatchSpanProcessor(OTLPSpanExporter(timeout=None if declared else _TIMEOUT_SECONDS)))
+        exporter = OTLPSpanExporter(timeout=None if declared else _TIMEOUT_SECONDS)
+        # Its own word of a failure names no receiver.
+        logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
+        endpoint = next(environment[name] for name in reversed(ENDPOINTS) if environment.get(name))
+        found.append(BatchSpanProcessor(_SpokenExporter(exporter, endpoint)))
     return found
 
 

@@ -119,12 +119,18 @@ class TestOtherCommands:
     def test_steps_that_dagster_runs_are_told_too(self, tiny_copy: TinyProject) -> None:
         before = len(logged(tiny_copy))
         tiny_copy.land(FIRST_DAY, "1,7,2023-12-25 10:00:00,3.5\n")
+        broken = "select order_id, customer_id, ordered_at, no_such_column as amount\nfrom raw.orders\n"
         with opened(tiny_copy) as world:
-            result = world.run("raw.orders", "staging.sales")
-        lines = logged(tiny_copy)[before:]
-        steps = [(line["asset"], line["status"]) for line in of(lines, "step_ended")]
+            good = world.run("raw.orders", "staging.sales").run_id
+            tiny_copy.state("sales", broken)
+            world.reload()
+            bad = world.run("staging.sales").run_id
+        told = of(logged(tiny_copy)[before:], "step_ended")
+        steps = [(line["asset"], line["status"]) for line in told if line["run"] == good]
         assert [step for step in steps if step[1] != "judged"] == [("raw.orders", "made"), ("staging.sales", "made")]
-        assert {line["run"] for line in lines} == {result.run_id}
+        failed = [(line["asset"], line["status"], line["error"]) for line in told if line["run"] == bad]
+        assert failed == [("staging.sales", "failed", "MLA110")]
+        assert {line["command"] for line in told} == {"dagster"}
 
 
 class TestStandardError:

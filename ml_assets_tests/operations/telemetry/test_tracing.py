@@ -77,11 +77,15 @@ def test_what_failed_is_an_error_and_names_its_checks(tiny_copy: TinyProject) ->
 def test_a_receiver_that_is_gone_stops_no_run(tiny_copy: TinyProject) -> None:
     tiny_copy.land(FIRST_DAY, NEW_ORDER)
     result = ran(
-        tiny_copy, "run", "raw.orders", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", OTEL_EXPORTER_OTLP_TIMEOUT="1"
+        tiny_copy,
+        "run",
+        "raw.orders",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://user:s3cret@127.0.0.1:9",
+        OTEL_EXPORTER_OTLP_TIMEOUT="1",
     )
     assert result.returncode == 0
     assert "This run made: raw.orders" in result.stdout
-    assert "Failed to export spans" in result.stderr
+    assert result.stderr == "127.0.0.1:9 (OTEL_EXPORTER_OTLP_ENDPOINT): traces of this run were not received\n"
     assert "Traceback" not in result.stderr
 
 
