@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ml_assets.evaluation.catalogue import LOSS, metric_info
 from ml_assets.monitoring.kpis import GainPair
-from ml_assets.monitoring.performance_promise import ALL_ROWS
 from ml_assets.monitoring.production import ProductionAsset
 from ml_assets.warehouse.names import TableName, literal
 from ml_assets.warehouse.store import Workbench
@@ -20,6 +19,8 @@ def gain_pairs(bench: Workbench, production: Sequence[ProductionAsset], tasks: M
     the snapshots that the version before it scored, each snapshot weighing alike. These are other weeks and other rows: what
     the world changed between them is in the online gain, and one reason why few pairs say nothing.
     """
+    from ml_assets.monitoring.performance_promise import ALL_ROWS
+
     found: list[GainPair] = []
     for model, monitor in _watched(production):
         task = tasks.get(model)
