@@ -71,7 +71,7 @@ def restore_command(project: Path | None, source: Path, to: Path | None, *, repl
         context, assets, unread = _state(project, to, terminal)
         report = restore(source.absolute(), context.home, replace=replace, progress=terminal.progress)
         differing = differences(context.warehouse, report.manifest)
-        stale = _newly_stale(context, assets, report)
+        stale = newly_stale(context, assets, report)
     if as_json:
         facts = report.to_json() | {
             "differences": differing,
@@ -113,7 +113,7 @@ def _state(project: Path | None, to: Path | None, terminal: Any) -> tuple[RunCon
         return context, None, problem.subject
 
 
-def _newly_stale(context: RunContext, assets: list[TableAsset] | None, report: RestoreReport) -> dict[str, str]:
+def newly_stale(context: RunContext, assets: list[TableAsset] | None, report: RestoreReport) -> dict[str, str]:
     """What a run would make now and would not have made when the backup was written, by the clock of that time."""
     from dataclasses import replace
     from datetime import datetime

@@ -249,7 +249,8 @@ def _rollbacks(opened: OpenProject) -> Iterator[dict[str, Any]]:
 
 def _saved_and_restored(opened: OpenProject) -> dict[str, Any]:
     """Back the state up beside it, restore it elsewhere, prove it; both are removed again."""
-    from ml_assets.operations.backup import back_up
+    from ml_assets.cli.backup import newly_stale
+    from ml_assets.operations.backup import back_up, inventory_of
     from ml_assets.operations.containers import require_room
     from ml_assets.operations.restore import differences, restore
     from ml_assets.warehouse.home import Home
@@ -257,16 +258,16 @@ def _saved_and_restored(opened: OpenProject) -> dict[str, Any]:
 
     context = opened.context()
     root = context.home.root
-    require_room(
-        root.parent,
-        2 * sum(path.stat().st_size for path in root.rglob("*") if path.is_file()),
-        "a backup and its restore",
-    )
+    require_room(root.parent, 2 * inventory_of(context.home).bytes, "a backup and its restore")
     with TemporaryDirectory(prefix=f".{root.name}-drill-", dir=root.parent) as folder:
         made = back_up(context, list(opened.graph), Path(folder) / "backup.tar")
         home = Home(Path(folder) / "restored")
         back = restore(made.backup, home, replace=False, progress=context.progress)
-        wrong = differences(Warehouse(home.warehouse, home.scratch, context.warehouse.settings), back.manifest)
+        there = replace(
+            context, warehouse=Warehouse(home.warehouse, home.scratch, context.warehouse.settings), home=home
+        )
+        stale = newly_stale(there, list(opened.graph), back)
+        wrong = [*differences(there.warehouse, back.manifest), *(f"{asset}: {why}" for asset, why in stale.items())]
     said = f"{made.files:,} files, {made.bytes:,} bytes: backup {made.seconds:.1f} s (writers wait {made.locked_seconds:.2f} s), restore {back.seconds:.1f} s"
     return {
         "drill": "backup and restore",

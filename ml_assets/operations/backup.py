@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,23 +58,31 @@ class Inventory:
 def inventory_of(home: Home) -> Inventory:
     """What a backup of `home` would hold; unfinished files and what belongs to living processes are left out."""
     warehouse, databases, others, size = [], [], [], 0
-    for path in sorted(home.root.rglob("*")):
-        name = path.relative_to(home.root).as_posix()
-        if name.partition("/")[0] in LEFT_OUT or path.suffix in _UNFINISHED or not path.is_file():
-            continue
-        if name.startswith("warehouse.new-"):
-            continue
+    for name, count in sorted(_files(home.root)):
         in_dagster = name.startswith("dagster/")
         if in_dagster and name.endswith(_SQLITE_BESIDE):
             continue
-        size += path.stat().st_size
+        size += count
         if name.startswith(home.warehouse.name):
             warehouse.append(name)
-        elif in_dagster and path.suffix == ".db":
+        elif in_dagster and name.endswith(".db"):
             databases.append(name)
         else:
             others.append(name)
     return Inventory(tuple(warehouse), tuple(databases), tuple(others), size)
+
+
+def _files(root: Path) -> Iterator[tuple[str, int]]:
+    """(path relative to the root, bytes). A run may go on meanwhile: what leaves while it is listed is not there."""
+    for folder, folders, names in os.walk(root):
+        if folder == str(root):
+            folders[:] = [name for name in folders if name not in LEFT_OUT]
+            names = [name for name in names if name not in LEFT_OUT and not name.startswith("warehouse.new-")]
+        for path in (Path(folder, name) for name in names if not name.endswith(_UNFINISHED)):
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                if stat.S_ISREG(found.st_mode):
+                    yield path.relative_to(root).as_posix(), found.st_size
 
 
 def back_up(context: RunContext, assets: Sequence[TableAsset] | None, target: Path) -> BackupReport:

@@ -240,6 +240,21 @@ def test_sqlite_of_dagster_is_copied_whole_while_it_is_written(tiny_copy: TinyPr
         assert reading.execute("select * from runs").fetchall() == [(1,)]
 
 
+def test_unfinished_files_and_what_belongs_to_living_processes_are_left_out(
+    tiny_copy: TinyProject, tmp_path: Path
+) -> None:
+    """A run goes on meanwhile: its scratch, a file that is still being written, the lock."""
+    root = tiny_copy.home.root
+    (root / "scratch" / "7-ab").mkdir(parents=True)
+    (root / "scratch" / "7-ab" / "rows.parquet").write_text("x", encoding="utf-8")
+    (tiny_copy.home.landing("shop") / ".next.csv.tmp").write_text("x", encoding="utf-8")
+    (root / "landing" / "gone").symlink_to(root / "nowhere")
+    backup = saved(tiny_copy, tmp_path / "saved")
+    names = {path.relative_to(backup / "state").as_posix() for path in (backup / "state").rglob("*") if path.is_file()}
+    assert {"scratch", "warehouse.lock", "warehouse.gate"}.isdisjoint(name.partition("/")[0] for name in names)
+    assert [name for name in names if name.endswith(".tmp") or "gone" in name] == []
+
+
 def test_broken_declarations_keep_nobody_from_a_backup(tiny_copy: TinyProject, tmp_path: Path) -> None:
     tiny_copy.declare("orders", "type: ml_assets.RawTable\nattributes: {name: orders}\n")
     made = ml_assets(tiny_copy.home.root, "backup", str(tmp_path / "saved"), project=tiny_copy.root)

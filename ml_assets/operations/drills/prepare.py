@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ml_assets.errors import DrillError
+from ml_assets.operations.backup import inventory_of
 from ml_assets.operations.containers import require_room
 from ml_assets.operations.drills.ground import (
     Setting,
@@ -97,8 +98,7 @@ def prepare(setting: Setting, work: Path, *, weeks: bool) -> Prepared:
 
 def room_for(home: Home) -> None:
     """Raise `BackupError` when the disk has no room for the copies of a drill."""
-    size = sum(path.stat().st_size for path in home.root.rglob("*") if path.is_file())
-    require_room(home.root.parent, _COPIES * size, "the copies of a drill")
+    require_room(home.root.parent, _COPIES * inventory_of(home).bytes, "the copies of a drill")
 
 
 def _arriving(others: Sequence[DatedFile], days: Sequence[Step], number: int) -> list[DatedFile]:
