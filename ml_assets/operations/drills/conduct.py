@@ -102,7 +102,7 @@ class Conduct:
 def _after(track: Track, point: ControlPoint) -> tuple[list[Sign], list[str]]:
     """After the way back: what is still wrong, and what of the data is not as it would have been."""
     try:
-        left = [sign for sign in track.day() if sign.key not in point.keys]
+        left = [sign for sign in track.day(check=True) if sign.key not in point.keys]
         now = track.contents()
     except MlAssetsError as problem:
         return [Sign(problem.code, "run", "", "", "error", str(problem))], ["the state cannot be read"]
