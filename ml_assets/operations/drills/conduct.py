@@ -85,7 +85,9 @@ class Conduct:
             caught = [sign for sign in signs if sign.code in fault.expected]
             told = [] if special.told_afterwards else told_of(track, signs)
             special.put_right(harm)
-            told = told_of(track, signs) if special.told_afterwards else told
+            if special.told_afterwards:
+                track.notice()
+                told = told_of(track, signs)
         finally:
             harm.end()
         point = leg.control[0] if harm.stepped else harm.point

@@ -175,7 +175,7 @@ class Track:
     def _waits(self, signal: Signal) -> bool:
         """Whether it only says that no new version is trained while a drill walks."""
         asset = self.watch().asset(signal.asset)
-        return signal.kind == "stale" and asset is not None and trains(asset)
+        return signal.kind in ("stale", "request") and asset is not None and trains(asset)
 
     def unfinished(self) -> list[Sign]:
         """What a run would make now."""
