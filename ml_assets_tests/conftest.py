@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     # pytest-xdist 3.8 names groups in an attribute that pytest 9.2 does not read (pytest-dev/pytest-xdist#1386).
     for item in items:
         if named := getattr(item, "_nodeid", None):
-            item._id = NodeId.parse(named)
+            path, *names = named.split("::")
+            item._id = NodeId(path=path, names=tuple(names))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -53,7 +53,11 @@ def list_command(project: Path | None, *, everything: bool, as_json: bool) -> in
 def update_command(project: Path | None, *, as_json: bool) -> int:
     """Look thoroughly, and print what changed; 1 where incidents last."""
     watch = _watch(project)
-    changes = look(watch, THOROUGH)
+    try:
+        changes = look(watch, THOROUGH)
+    except Exception as problem:
+        tell_of_unusable_warehouse(watch, problem)
+        raise
     with watch.context.warehouse.reading() as bench:
         lasting = incidents_where(bench, "status in ('open', 'acknowledged')")
     if as_json:

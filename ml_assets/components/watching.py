@@ -14,7 +14,7 @@ from ml_assets.errors import shortened
 from ml_assets.graph.compile import compile_graph
 from ml_assets.graph.locate import find_project
 from ml_assets.graph.project import Declaration, load_project
-from ml_assets.operations.look import look
+from ml_assets.operations.look import look, tell_of_unusable_warehouse
 from ml_assets.operations.signals import THOROUGH, Kind, Signal
 from ml_assets.operations.watch import Watch
 from ml_assets.resources import MlAssetsResource
@@ -42,7 +42,11 @@ def watching_sensor() -> dg.SensorDefinition:
             return dg.SkipReason("there is nothing to watch")
         watch = _watch(*found)
         watch = replace(watch, context=replace(watch.context, log=context.log.info))
-        changes = look(watch, _KINDS, list(dagster_signals(context.instance, watch)))
+        try:
+            changes = look(watch, _KINDS, list(dagster_signals(context.instance, watch)))
+        except Exception as problem:
+            tell_of_unusable_warehouse(watch, problem)
+            raise
         return dg.SkipReason("; ".join(map(str, changes)) or "nothing has changed")
 
     return watching

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ml_assets.monitoring.days_calendar import trading_days
 from ml_assets.monitoring.days_checks import days_checks
-from ml_assets.monitoring.days_files import file_days, file_figures, future_rows
-from ml_assets.monitoring.days_judged import judged_days
-from ml_assets.monitoring.days_measures import Watched, table_days
 from ml_assets.monitoring.days_picture import days_picture
 from ml_assets.monitoring.days_stretches import unusual_stretches
 from ml_assets.specs.monitors import MonitorSpec
@@ -77,6 +73,12 @@ class DaysAsset(ComputedTable):
         return found
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        # Here, so that a command that only looks does not wait for numpy.
+        from ml_assets.monitoring.days_calendar import trading_days
+        from ml_assets.monitoring.days_files import file_days, file_figures, future_rows
+        from ml_assets.monitoring.days_judged import judged_days
+        from ml_assets.monitoring.days_measures import Watched, table_days
+
         watched = Watched(self.watched.name, self._table, self._hidden)
         table = table_days(bench, watched, context.now)
         trading = trading_days(self._table.calendar, table.days, table.ends, context.now)

@@ -80,12 +80,27 @@ def usual_ranges(series: Sequence[Series], weekdays: NDArray[np.int64], chance: 
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         limit = _limits(np.where(known >= LEAST, np.abs(values - expected) / spread, np.nan), known, chance)
         low, high = expected - limit * spread, expected + limit * spread
-    floor, ceiling = _sampling_bounds(values, expected, rows, chance)
-    low = np.where(shares, np.clip(np.minimum(low, floor), 0, 1), low)
-    high = np.where(shares, np.clip(np.maximum(high, ceiling), 0, 1), high)
+    of_shares = _share_range((low, high), values, expected, rows, usual_rows, chance)
+    low, high = (np.where(shares, narrow, wide) for narrow, wide in zip(of_shares, (low, high), strict=True))
     # A handful of rows may be one order: its shares say nothing.
     judged = (known >= LEAST) & (counts | (rows >= _LEAST_ROWS))
     return Ranges(*(np.where(judged, _unscaled(part, scales), np.nan) for part in (expected, low, high)))
+
+
+def _share_range(
+    bounds: tuple[Values, Values], values: Values, expected: Values, rows: Values, usual_rows: Values, chance: float
+) -> tuple[Values, Values]:
+    """The range of a share: between none and all, and at least what chance alone does to so many rows.
+
+    A range that leaves room for everything says nothing: all (or none) is unusual where the share never came near, unless so
+    few rows came that they may be one order.
+    """
+    (low, high), plenty = bounds, rows >= usual_rows / 2
+    floor, ceiling = _sampling_bounds(values, expected, rows, chance)
+    least, most = _farthest(values)
+    low = np.where((low <= 0) & (expected > 0.5) & plenty, least / 2, np.clip(low, 0, 1))
+    high = np.where((high >= 1) & (expected < 0.5) & plenty, (1 + most) / 2, np.clip(high, 0, 1))
+    return np.minimum(low, floor), np.maximum(high, ceiling)
 
 
 def _scaled(one: Series) -> Values:
@@ -193,6 +208,16 @@ def _limits(distances: Values, known: Values, chance: float) -> Values:
         young = 1 + _PRIOR / (_PRIOR + count)
         limits[here] = np.maximum(regular[here] * young, own)
     return limits
+
+
+def _farthest(values: Values) -> tuple[Values, Values]:
+    """Smallest and largest value of up to 250 days before, as known at the beginning of each week."""
+    least, most = np.full_like(values, np.nan), np.full_like(values, np.nan)
+    for start in range(_EVERY, len(values), _EVERY):
+        ordered, known = _in_order(values[max(0, start - _PAST) : start])
+        here = slice(start, start + _EVERY)
+        least[here], most[here] = _quantile(ordered, known, 0), _quantile(ordered, known, 1)
+    return least, most
 
 
 def _reach_of_tail(ordered: Values, count: Values, chance: float) -> Values:

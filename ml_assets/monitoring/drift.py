@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ml_assets.evaluation.overview import side_by_side
 from ml_assets.monitoring.drift_checks import drift_checks
-from ml_assets.monitoring.drift_page import DriftFacts
 from ml_assets.monitoring.drift_relations import UNIT, outcomes, scored_rows, training_read
-from ml_assets.monitoring.drift_rows import DRIFT_COLUMNS, DriftRow, judged_rows
-from ml_assets.monitoring.monitor_page import write_monitor_page
-from ml_assets.monitoring.reference import LABEL, REFERENCE_LOGIC
-from ml_assets.monitoring.reference_rows import ReferenceColumn, load_reference
-from ml_assets.monitoring.sketch import Sketch
-from ml_assets.monitoring.sketch_sql import sketches
-from ml_assets.monitoring.thresholds import ColumnJudge, alpha_of, leads, tests_of
+from ml_assets.monitoring.measures import LABEL, REFERENCE_LOGIC
 from ml_assets.scoring.scores import VERSION, ScoresAsset
 from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.specs.times import SnapshotSpec, snapshot_time
@@ -28,7 +20,11 @@ from ml_assets.warehouse.manifest import UNPARTITIONED, fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
-Found = Mapping[str, Sketch]
+if TYPE_CHECKING:
+    from ml_assets.monitoring.drift_page import DriftFacts
+    from ml_assets.monitoring.drift_rows import DriftRow
+    from ml_assets.monitoring.reference_rows import ReferenceColumn
+    from ml_assets.monitoring.sketch import Sketch
 
 _MOST_PICTURES = 3
 
@@ -98,6 +94,11 @@ class DriftAsset(ComputedTable):
         return {version for (version,) in bench.rows(f"select distinct version from {self.reference.quoted}")}
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
+        from ml_assets.monitoring.drift_page import DriftFacts
+        from ml_assets.monitoring.drift_rows import judged_rows
+        from ml_assets.monitoring.reference_rows import load_reference
+        from ml_assets.monitoring.thresholds import ColumnJudge, alpha_of, leads, tests_of
+
         rows: list[DriftRow] = []
         columns: list[ReferenceColumn] = []
         for version, keys in self._by_version(bench, sorted(partitions)).items():
@@ -122,8 +123,10 @@ class DriftAsset(ComputedTable):
 
     def _sketched(
         self, bench: Workbench, version: int, keys: Sequence[str], columns: Sequence[ReferenceColumn]
-    ) -> Mapping[datetime | None, Found]:
+    ) -> Mapping[datetime | None, Mapping[str, Sketch]]:
         """Snapshot → key → sketch of what was scored, and of outcomes where they are known."""
+        from ml_assets.monitoring.sketch_sql import sketches
+
         relation = scored_rows(self.scores, keys)
         there = bench.columns(relation)
         bins = {column.watched.key: column.bins for column in columns if column.watched.key in there}
@@ -137,6 +140,8 @@ class DriftAsset(ComputedTable):
         return found
 
     def _stage(self, bench: Workbench, rows: Sequence[DriftRow]) -> None:
+        from ml_assets.monitoring.drift_rows import DRIFT_COLUMNS
+
         bench.execute(f"create or replace temp table drift_rows ({DRIFT_COLUMNS})")
         if rows:
             columns = [list(column) for column in zip(*rows, strict=True)]
@@ -147,6 +152,8 @@ class DriftAsset(ComputedTable):
         report = super().materialize(context, partitions)
         if not report.changed:
             return report
+        from ml_assets.monitoring.monitor_page import write_monitor_page
+
         page = write_monitor_page(context, self.spec, self.scores)
         return replace(report, facts={**report.facts, "report": str(page)})
 
@@ -157,6 +164,8 @@ class DriftAsset(ComputedTable):
 
 def _facts(made: DriftFacts) -> dict[str, Any]:
     """What stands beside the materialisation in the UI: what drifted in the newest snapshot that was made, with pictures."""
+    from ml_assets.evaluation.overview import side_by_side
+
     drifted = [row["column_name"] for row in made.newest if row["flagged"]]
     pictures = made.pictures(_MOST_PICTURES)
     found = {"judged_columns": len(made.newest), "drifted": ", ".join(drifted) or "none"}

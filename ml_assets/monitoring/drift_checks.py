@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ml_assets.monitoring.drift_rows import SHAPE_MEASURES
-from ml_assets.monitoring.thresholds import MISSING, NEW
+from ml_assets.monitoring.measures import MISSING, NEW, SHAPE_MEASURES
 from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.warehouse.check import Check, CheckScope
 from ml_assets.warehouse.manifest import UNPARTITIONED

@@ -9,7 +9,7 @@ from typing import Any
 from ml_assets.evaluation.page import card, code, escaped, table
 from ml_assets.evaluation.svg import Chart
 from ml_assets.monitoring.drift_pictures import LINES, histogram_picture, history_picture
-from ml_assets.monitoring.drift_rows import MEASURES_SHOWN
+from ml_assets.monitoring.measures import MEASURES_SHOWN
 from ml_assets.monitoring.reference_rows import ReferenceColumn
 from ml_assets.specs.monitors import MonitorSpec
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ml_assets.monitoring.reference_rows import Watched
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
 from ml_assets.training.training_set import feature_columns
@@ -19,8 +18,7 @@ def scored_rows(scores: ScoresAsset, keys: Sequence[str]) -> str:
     entity = quoted(model.entity)
     same = f"s.{entity} = r.{entity}" + ("" if flat else " and s.snapshot = r.snapshot")
     features = "".join(
-        f", r.{quoted(name)} as {quoted(Watched('feature', name, None).key)}"
-        for name in feature_columns(model, scores.sets)
+        f", r.{quoted(name)} as {quoted(f'feature:{name}')}" for name in feature_columns(model, scores.sets)
     )
     predicted = ', s.predicted as "score:predicted"' if model.task == "multiclass" else ""
     return (

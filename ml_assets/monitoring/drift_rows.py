@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ml_assets.monitoring.effects import movement
+from ml_assets.monitoring.measures import JS, KS, MEASURES_SHOWN
 from ml_assets.monitoring.sketch import Sketch
-from ml_assets.monitoring.thresholds import CHI2, JS, KS, MISSING, NEW, PSI, WASSERSTEIN, ColumnJudge, Measured
+from ml_assets.monitoring.thresholds import ColumnJudge, Measured
 
 UNITLESS = "importance x distance"
-SHAPE_MEASURES = (PSI, KS, JS, WASSERSTEIN, CHI2)
-MEASURES_SHOWN = (*SHAPE_MEASURES, MISSING, NEW)
 DRIFT_COLUMNS = (
     "snapshot timestamp, role varchar, column_name varchar, kind varchar, model_version integer, rows bigint, reference_rows bigint, "
     "mean double, reference_mean double, missing_share double, reference_missing_share double, "

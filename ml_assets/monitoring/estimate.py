@@ -24,7 +24,8 @@ from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.metrics.inputs import MetricError, checked
 from ml_assets.evaluation.metrics.measure import kernel
 from ml_assets.evaluation.metrics.resampled import Clusters, Counts, Draws
-from ml_assets.monitoring.estimate_binary import POSITIVE_RATE, BinaryRows
+from ml_assets.monitoring.estimate_binary import BinaryRows
+from ml_assets.monitoring.performance_words import POSITIVE_RATE
 
 ESTIMATED_TASKS = ("binary", "multiclass")
 # Draws in which a metric is not defined (a class was not drawn) are left out as long as they are this rare.

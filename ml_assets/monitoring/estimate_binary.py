@@ -17,8 +17,7 @@ from ml_assets.evaluation.influence import average_precision_of_levels, levels, 
 from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.metrics.inputs import Codes
 from ml_assets.evaluation.metrics.weighted_binary import mass_bins, row_log_loss, width_bins
-
-POSITIVE_RATE = "positive_rate"
+from ml_assets.monitoring.performance_words import POSITIVE_RATE
 
 
 class Expected(NamedTuple):

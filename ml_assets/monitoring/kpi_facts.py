@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ml_assets.monitoring.kpi_gains import gain_pairs
 from ml_assets.monitoring.kpis import NOTHING_ASKED, IncidentRow, KpiFacts, Promotion, Stated, StepRow, Window
 from ml_assets.monitoring.production import ProductionAsset
-from ml_assets.registry.drill import Readiness, rollback_readiness
 from ml_assets.specs.monitors import OperationsSpec
 from ml_assets.specs.times import span_length
 from ml_assets.warehouse.history import verdicts
 from ml_assets.warehouse.manifest import naive_utc
 from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
+
+if TYPE_CHECKING:
+    from ml_assets.registry.drill import Readiness
 
 _HOUR_SECONDS = 3600
 # A step of a run that began before a window is not of the window; so far around it all steps are looked at.
@@ -51,6 +53,8 @@ def read_facts(bench: Workbench, spec: OperationsSpec, declared: Declared, windo
 
     The step that makes them is left out of all counts: else it would count itself the next time, and never come to rest.
     """
+    from ml_assets.monitoring.kpi_gains import gain_pairs
+
     own = str(own_table(spec))
     price = None if spec.cost is None else (spec.cost.cpu_hour / _HOUR_SECONDS, spec.cost.currency)
     return KpiFacts(
@@ -155,6 +159,8 @@ def watched(production: Sequence[ProductionAsset]) -> Stated:
 
 def readiness(bench: Workbench, production: Sequence[ProductionAsset], now: datetime) -> Mapping[str, Readiness]:
     """Inside a reading block: model in production → whether it could be rolled back now."""
+    from ml_assets.registry.drill import rollback_readiness
+
     models = dict.fromkeys(one.model for one in production if one.model is not None)
     return {model: rollback_readiness(bench, model, now) for model in models}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ml_assets.evaluation.catalogue import LOSS, metric_info
 from ml_assets.monitoring.kpis import GainPair
-from ml_assets.monitoring.performance_promise import ALL_ROWS
+from ml_assets.monitoring.performance_words import ALL_ROWS
 from ml_assets.monitoring.production import ProductionAsset
 from ml_assets.warehouse.names import TableName, literal
 from ml_assets.warehouse.store import Workbench

@@ -9,10 +9,9 @@ from typing import Any
 from ml_assets.evaluation.catalogue import PRIMARY, metric_info
 from ml_assets.evaluation.page import flat_picture_style
 from ml_assets.evaluation.svg import Chart, Scale
-from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
 from ml_assets.monitoring.performance_checks import BASE_RATE
-from ml_assets.monitoring.performance_promise import ALL_ROWS
 from ml_assets.monitoring.performance_verdicts import Verdict
+from ml_assets.monitoring.performance_words import ALL_ROWS, POSITIVE_RATE
 from ml_assets.warehouse.names import TableName, literal
 from ml_assets.warehouse.store import Workbench
 

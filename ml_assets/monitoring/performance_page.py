@@ -8,7 +8,7 @@ from typing import Any
 from ml_assets.evaluation.catalogue import LOSS, PRIMARY, metric_info
 from ml_assets.evaluation.page import card, escaped, table
 from ml_assets.evaluation.svg import Chart
-from ml_assets.monitoring.performance_promise import ALL_ROWS
+from ml_assets.monitoring.performance_words import ALL_ROWS
 
 Row = Mapping[str, Any]
 _KINDS = (("observed", "candidate"), ("promised", "constant"), ("estimated", "linear"), ("adjusted", "one_rule"))

@@ -12,7 +12,7 @@ from ml_assets.evaluation.catalogue import MetricOptions
 from ml_assets.evaluation.column_groups import named_cuts
 from ml_assets.evaluation.influence import t_quantile
 from ml_assets.evaluation.slices import DeclaredSlice
-from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
+from ml_assets.monitoring.performance_words import ALL_ROWS, POSITIVE_RATE
 from ml_assets.specs.evaluation import SliceSpec
 from ml_assets.specs.models import ModelSpec
 from ml_assets.training.package import CANDIDATE
@@ -21,7 +21,6 @@ from ml_assets.warehouse.manifest import fingerprint
 from ml_assets.warehouse.names import TableName, literal
 from ml_assets.warehouse.store import Workbench
 
-ALL_ROWS = "all"
 # Fewer test snapshots do not show how far one of them is from the next.
 _FEWEST_SNAPSHOTS = 3
 _NORMAL = 1.959964

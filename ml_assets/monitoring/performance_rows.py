@@ -18,8 +18,8 @@ from ml_assets.evaluation.scored import codes_of
 from ml_assets.evaluation.slices import DeclaredSlice, slice_rows
 from ml_assets.monitoring.base_rate import Projection
 from ml_assets.monitoring.estimate import ESTIMATED_TASKS, Truth, estimated, estimated_of, moved_about, prepared
-from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
-from ml_assets.monitoring.performance_promise import ALL_ROWS, Promise, share
+from ml_assets.monitoring.performance_promise import Promise, share
+from ml_assets.monitoring.performance_words import ALL_ROWS, POSITIVE_RATE
 from ml_assets.training.package import CANDIDATE
 
 Mask = npt.NDArray[np.bool_]

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from ml_assets.evaluation.catalogue import LOSS, PRIMARY, metric_info
 from ml_assets.evaluation.slices import MinimumSize
-from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
-from ml_assets.monitoring.performance_promise import ALL_ROWS
+from ml_assets.monitoring.performance_words import ALL_ROWS, POSITIVE_RATE
 
 Row = Mapping[str, Any]
 _NORMAL = 1.959964

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ml_assets.monitoring.measures import LABEL, REFERENCE_LOGIC
 from ml_assets.scoring.scores import score_columns
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import ChronologicalSplitSpec
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 
 MOST_PERIODS = 104
 MOST_SCORED = 50_000
-REFERENCE_LOGIC = "reference/1"
-SCORE, PREDICTED, LABEL = "score", "predicted", "label"
+SCORE, PREDICTED = "score", "predicted"
 _ROWS = "reference_rows"
 
 

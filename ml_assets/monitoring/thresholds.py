@@ -35,17 +35,12 @@ from ml_assets.monitoring.distances import (
     shares,
     wasserstein,
 )
+from ml_assets.monitoring.measures import CHI2, JS, KS, MEASURES, MISSING, NEW, PSI, WASSERSTEIN
 from ml_assets.monitoring.reference_rows import ReferenceColumn
 from ml_assets.monitoring.sketch import CategoryBins, NumberBins, Sketch
 from ml_assets.specs.monitors import FalseAlarmSpec
 from ml_assets.specs.times import SnapshotSpec
 
-PSI, KS, JS, WASSERSTEIN, CHI2 = "psi", "ks", "js", "wasserstein", "chi2"
-MISSING, NEW = "missing_shift", "new_share"
-MEASURES: Mapping[str, tuple[str, ...]] = {
-    "number": (PSI, KS, JS, WASSERSTEIN, MISSING),
-    "category": (CHI2, JS, MISSING, NEW),
-}
 LEAST_WINDOWS = 8
 # Distances that are no news. A shift by 0.2 standard deviations of a normal variable is PSI 0.04, KS 0.08, JS 0.007 bits,
 # Wasserstein 0.2; chi-squared is by row.

@@ -124,7 +124,8 @@ class ModelSpec(Described):
     promotion: PromotionSpec = Field(default=PromotionSpec(), description="Who makes a passing version champion.")
     card: CardSpec = Field(default=CardSpec(), description="Texts of the model card that no table can give.")
     retrain: Literal["daily", "weekly", "monthly", "manual"] = Field(
-        default="weekly", description="When newly matured labels lead to a new candidate."
+        default="weekly",
+        description="When newly matured labels lead to a new candidate; a monitor may ask for one earlier.",
     )
 
     @model_validator(mode="after")

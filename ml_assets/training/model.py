@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ml_assets.errors import shortened
 from ml_assets.specs.models import ModelSpec
 from ml_assets.specs.splits import TimeSplitSpec
 from ml_assets.training.examples import FeatureColumns
@@ -144,7 +145,7 @@ class ModelAsset(ComputedTable):
     def _because(self, bench: Workbench, training: ManifestRow) -> str:
         """Why this version is trained: who asked for it, or why its training set was made."""
         asked = open_requests(bench, self.spec.name)
-        return "; ".join(request.said for request in asked) or f"training set {training.note}"
+        return "; ".join(request.said for request in asked) or f"training set {shortened(training.note)}"
 
     def _parts(self, bench: Workbench) -> dict[str, Any]:
         """Rows of each part, and of what was left out why."""

@@ -247,10 +247,10 @@ def ends_early(end: float, earlier: Sequence[float]) -> bool:
 
 
 def earliest_end(earlier: Sequence[float]) -> float:
-    """How early (seconds after midnight) a day may end: an hour before all those before it, and farther from the earliest
-    of them than that is from the median."""
+    """How early (seconds after midnight) a day may end: an hour before all those before it, and half as far again from the
+    earliest of them as that is from the median."""
     first = min(earlier)
-    return first - max(3600.0, statistics.median(earlier) - first)
+    return first - max(3600.0, 1.5 * (statistics.median(earlier) - first))
 
 
 def _unfinished(finding: CheckFinding, end: float) -> CheckFinding:

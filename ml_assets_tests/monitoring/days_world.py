@@ -90,15 +90,20 @@ class DaysWorld:
 
     def run(self, at: datetime | None = None) -> None:
         """Load what landed and look at the days, at `at` or as late as before."""
-        self.lab.now = at or self.lab.now
-        self.lab.run(self.orders)
+        self.load(at or self.lab.now)
         self.lab.run(self.days)
 
+    def load(self, at: datetime) -> None:
+        """Load what landed."""
+        self.lab.now = at
+        self.lab.run(self.orders)
+
     def pass_days(self, count: int, since: date = NEXT) -> None:
-        """Land and load one good file a day, each on the next morning."""
+        """Land and load one good file a day, each on the next morning, and look at the days after the last."""
         for number in range(count):
             self.land(since + timedelta(days=number))
-            self.run(clock(since + timedelta(days=number + 1)))
+            self.load(clock(since + timedelta(days=number + 1)))
+        self.lab.run(self.days)
 
     def findings(self) -> dict[str, CheckFinding]:
         """Code → finding of every check of the days."""

@@ -283,7 +283,8 @@ def test_file_that_is_written_over_each_day_comes_with_its_newest_rows(tmp_path:
     for number in range(9):
         day = FIRST + timedelta(days=number)
         world.land(day, file="orders-now.csv")
-        world.run(clock(day + timedelta(days=1)))
+        world.load(clock(day + timedelta(days=1)))
+    world.run()
 
     told = world.lab.rows("select day, value from wh.monitoring.orders__days where signal = 'days_late'")
 

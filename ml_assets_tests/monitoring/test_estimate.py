@@ -8,7 +8,7 @@ import pytest
 from ml_assets.evaluation.catalogue import TASK_METRICS, MetricOptions
 from ml_assets.evaluation.metrics import MetricError, Vector, measure
 from ml_assets.monitoring.estimate import Truth, estimated, moved, moved_about
-from ml_assets.monitoring.estimate_binary import POSITIVE_RATE
+from ml_assets.monitoring.performance_words import POSITIVE_RATE
 
 OPTIONS = MetricOptions(threshold=0.35, top=0.1)
 

@@ -137,6 +137,9 @@ def test_scores_that_mean_nothing_any_more_are_found(made: Watched, tmp_path: Pa
     for check in ("base_rate_is_as_scored", "performance_is_as_promised", "estimate_agrees_with_outcomes"):
         status, said = watched.findings(PERFORMANCE, check)["2024-04-01"]
         assert status == "failed", (check, said)
+    assert watched.query("select met, declared from wh.monitoring.watch__retraining where trigger = 'decay'") == [
+        (True, False)
+    ]
     assert "observed 1.000" in watched.findings(PERFORMANCE, "base_rate_is_as_scored")["2024-04-01"][1]
 
 

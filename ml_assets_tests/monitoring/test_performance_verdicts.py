@@ -12,9 +12,10 @@ from ml_assets.evaluation.bootstrap import bootstrap
 from ml_assets.evaluation.catalogue import MetricOptions
 from ml_assets.evaluation.metrics import Vector
 from ml_assets.evaluation.slices import DeclaredSlice
-from ml_assets.monitoring.performance_promise import ALL_ROWS, Promise, share
+from ml_assets.monitoring.performance_promise import Promise, share
 from ml_assets.monitoring.performance_rows import PERFORMANCE_COLUMNS, WatchedRows, performance_rows
 from ml_assets.monitoring.performance_verdicts import Row, Verdict, as_promised, estimate_right, slices_hold
+from ml_assets.monitoring.performance_words import ALL_ROWS
 
 CHANCE = 0.05
 NAMES = [column.split()[0] for column in PERFORMANCE_COLUMNS.split(", ")][1:]

@@ -190,9 +190,8 @@ class TestMachine:
         profile.write_text("engine: {lock_deadline_seconds: 0.2}\n", encoding="utf-8")
         land_good(project)
         with project.context().warehouse.lock.exclusive():
-            for _ in range(2):
-                result = invoke_in_thread(project, "run")
-                assert result == 2
+            for command in (("run",), ("run",), ("incidents", "update")):
+                assert invoke_in_thread(project, *command) == 2
         log = (project.home.root / "logs" / "alerts.log").read_text(encoding="utf-8")
         assert log.count("[critical] not booked yet: the warehouse warehouse.duckdb is held by") == 1
         assert "incident 1 opened [critical] the machine: the warehouse is held" in invoke(project, "run").stdout
@@ -276,6 +275,23 @@ class TestMonitored:
             "asked for a new version of again on 2024-04-02, 3 days ago, and none was trained: drift"
             in only(project)["title"]
         )
+
+    @pytest.mark.parametrize(
+        ("snapshot", "found"), [("2024-03-11", []), ("2024-04-01", [("drift", "scores.again", "minor")])]
+    )
+    def test_only_scores_that_somebody_acted_by_open_an_incident(
+        self, project: TinyProject, snapshot: str, found: list[tuple[str, str, str]]
+    ) -> None:
+        project.declare("watch_again", MONITOR.replace("4 days", "99 days"))
+        invoke(project, "run", "models.again__reference", "monitoring.again__drift")
+        assert incidents(project) == []
+        with project.context().warehouse.committing() as bench:
+            bench.execute(
+                "update wh.ops.checks set status = 'failed', summary = 'orders_28d has moved' where asset = 'monitoring.again__drift' "
+                "and code = 'DR001' and partition = ?", [snapshot],
+            )  # fmt: skip
+        invoke(project, "run", "raw.orders")
+        assert [(one["cause"], one["asset"], one["severity"]) for one in incidents(project)] == found
 
 
 def invoke_in_thread(project: TinyProject, *words: str) -> int:
