@@ -85,7 +85,9 @@ class Conduct:
             caught = [sign for sign in signs if sign.code in fault.expected]
             told = [] if special.told_afterwards else told_of(track, signs)
             special.put_right(harm)
-            told = told_of(track, signs) if special.told_afterwards else told
+            if special.told_afterwards:
+                track.notice()
+                told = told_of(track, signs)
         finally:
             harm.end()
         point = leg.control[0] if harm.stepped else harm.point
@@ -102,7 +104,7 @@ class Conduct:
 def _after(track: Track, point: ControlPoint) -> tuple[list[Sign], list[str]]:
     """After the way back: what is still wrong, and what of the data is not as it would have been."""
     try:
-        left = [sign for sign in track.day() if sign.key not in point.keys]
+        left = [sign for sign in track.day(check=True) if sign.key not in point.keys]
         now = track.contents()
     except MlAssetsError as problem:
         return [Sign(problem.code, "run", "", "", "error", str(problem))], ["the state cannot be read"]

@@ -143,9 +143,12 @@ class Track:
             )
         return str(facts) if facts else "FAILED"
 
-    def day(self) -> list[Sign]:
-        """What the work of a day finds: a run, then a look at the incidents, as `ml-assets run` takes it."""
+    def day(self, *, check: bool = False) -> list[Sign]:
+        """What the work of a day finds: a run, then a look at the incidents, as `ml-assets run` takes it. With `check` the
+        tables of the data are judged again in between, as runbooks ask for at their end."""
         failed = self.run()
+        if check:
+            self.judged(lambda asset: asset.name.schema in ("raw", "staging"))
         self.notice(QUICK)
         return [*failed, *self.signs()]
 
@@ -172,7 +175,7 @@ class Track:
     def _waits(self, signal: Signal) -> bool:
         """Whether it only says that no new version is trained while a drill walks."""
         asset = self.watch().asset(signal.asset)
-        return signal.kind == "stale" and asset is not None and trains(asset)
+        return signal.kind in ("stale", "request") and asset is not None and trains(asset)
 
     def unfinished(self) -> list[Sign]:
         """What a run would make now."""

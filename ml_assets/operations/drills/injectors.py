@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from ml_assets.operations.drills.ground import Step, Track
 from ml_assets.operations.drills.rewriting import Columns, Rewrite, rewritten
 from ml_assets.operations.drills.subject import DatedFile, Subject
-from ml_assets.specs.tables import ParquetFormat
 from ml_assets.warehouse.names import quoted
 
 
@@ -240,17 +239,6 @@ def _stopped(injection: Injection, step: Step, _number: int) -> None:
     injection.begins(step.clock)
 
 
-def _clock_ahead(injection: Injection, step: Step, _number: int) -> None:
-    for file in step.files:
-        injection.track.land(file)
-    injection.begins(step.clock)
-    injection.track.set_clock(step.clock + timedelta(days=30))
-
-
-def _text_only(subject: Subject) -> str:
-    return "a Parquet file keeps the types of its columns" if isinstance(subject.spec.format, ParquetFormat) else ""
-
-
 FILE_FAULTS: Mapping[str, FileFault] = {
     "column_renamed": FileFault(_every(_renamed, once=True)),
     "column_dropped": FileFault(_every(_dropped, once=True)),
@@ -265,7 +253,6 @@ FILE_FAULTS: Mapping[str, FileFault] = {
     "files_out_of_order": FileFault(_out_of_order),
     "entities_duplicated": FileFault(_every(_tripled, once=True)),
     "upstream_stops": FileFault(_stopped),
-    "clock_skew": FileFault(_clock_ahead),
     "label_delay": FileFault(_every(_first_half, once=False), _entity_known),
     "covariate_shift": FileFault(_every(_scaled("1.3 ** {n}", 100), once=False), _measured),
     "prior_shift": FileFault(_every(_other_entity, once=False), _entity_known),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -121,14 +122,29 @@ BEGIN, END = "<!-- drills:begin -->", "<!-- drills:end -->"
 
 
 def written_into(page: str, report: DrillReport) -> str:
-    """The page with the table between its marks; a page without them is nothing but the table."""
-    caught = sum(one.status in ("caught", "prevented") for one in report.faults)
-    held = len(report.faults) - sum(one.status == "not_applicable" for one in report.faults)
-    said = (
-        f"Made by `ml-assets drill faults` on {report.held_at:%Y-%m-%d}, in {report.seconds:.0f} s, on `{report.table}` "
-        f"({report.rows:,} rows up to {report.first_clock:%Y-%m-%d}, then what comes until {report.last_clock:%Y-%m-%d}): "
-        f"{caught} of {held} faults that apply were noticed or are harmless by design."
-    )
-    made = f"{BEGIN}\n{said}\n\n{markdown_table(report)}{END}"
+    """The page with the table between its marks; a page without them is nothing but the table.
+
+    A drill of some faults replaces the rows of these in a table that has them, and leaves the rest with its figures.
+    """
     before, mark, rest = page.partition(BEGIN)
-    return f"{before}{made}{rest.partition(END)[2]}" if mark else f"{made}\n"
+    old, _, after = rest.partition(END)
+    known = [line for line in old.splitlines() if line.startswith("| `")]
+    rows = {line.split("`")[1]: line for line in markdown_table(report).splitlines() if line.startswith("| `")}
+    if len(rows) < len(known) and rows.keys() <= {line.split("`")[1] for line in known}:
+        kept = [rows.get(line.split("`")[1], line) if line.startswith("| `") else line for line in old.splitlines()]
+        table = [line for line in kept if line.startswith("| `") and "| not applicable: " not in line]
+        good = sum("**" not in line for line in table)
+        text = re.sub(r"\d+ of \d+ faults", f"{good} of {len(table)} faults", "\n".join(kept), count=1)
+        return f"{before}{BEGIN}{text}\n{END}{after}"
+    made = f"{BEGIN}\n{_figures(report)}\n\n{markdown_table(report)}{END}"
+    return f"{before}{made}{after}" if mark else f"{made}\n"
+
+
+def _figures(report: DrillReport) -> str:
+    held = [one for one in report.faults if one.status != "not_applicable"]
+    good = [one for one in held if one.status not in FAILURES]
+    return (
+        f"Made by `ml-assets drill faults` on {report.held_at:%Y-%m-%d}, in {report.seconds:.0f} s, on `{report.table}` "
+        f"({report.rows:,} rows before what comes day by day, {report.first_clock:%Y-%m-%d} to {report.last_clock:%Y-%m-%d} by data "
+        f"time): {len(good)} of {len(held)} faults that apply were noticed, or are harmless by design, and were put right without loss."
+    )

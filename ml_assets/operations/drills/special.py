@@ -29,7 +29,7 @@ from ml_assets.warehouse.names import TableName
 SensorAsks = Callable[[RawTableAsset, Path, datetime], tuple[int, str]]
 _DISK = re.compile(r"no space left|file too large|disk full|could not write|errno 2[78]", re.IGNORECASE)
 _SECONDS_OF_PATIENCE = 1.0
-_AGED = timedelta(days=200)
+_AGED, _AHEAD = timedelta(days=200), timedelta(days=30)
 
 
 @dataclass
@@ -157,6 +157,21 @@ def _release(harm: Harm) -> None:
     harm.process = None
 
 
+def _set_clock_ahead(harm: Harm) -> list[Sign]:
+    """A run under it makes labels and snapshots before their time, of rows that are not there yet."""
+    harm.save()
+    harm.step()
+    harm.track.set_clock(harm.track.clock + _AHEAD)
+    signs = harm.new([*harm.track.run(), *harm.looked_at()])
+    harm.track.set_clock(harm.leg.steps[0].clock)
+    return signs
+
+
+def _back_to_the_evening_before(harm: Harm) -> None:
+    harm.restore()
+    harm.step()
+
+
 def _corrupt_model(harm: Harm) -> list[Sign]:
     harm.save()
     with harm.track.context().warehouse.committing() as bench:
@@ -275,6 +290,7 @@ def _asked(harm: Harm) -> tuple[int, str]:
 SPECIAL: Mapping[str, Special] = {
     "run_killed": Special(_killed, _nothing),
     "disk_full": Special(_full_disk, _nothing),
+    "clock_skew": Special(_set_clock_ahead, _back_to_the_evening_before),
     "warehouse_locked": Special(_locked, _release, told_afterwards=True),
     "model_corrupted": Special(_corrupt_model, Harm.restore, _needs_model),
     "label_flip": Special(_flip_labels, Harm.restore, _needs_labels),

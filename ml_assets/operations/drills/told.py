@@ -11,7 +11,6 @@ from ml_assets.warehouse.names import TableName
 
 def told_of(track: Track, signs: Sequence[Sign]) -> list[str]:
     """Owner, routes and severity of each incident that was opened by one of these signs; the owners where there is none."""
-    track.notice()
     keys = {(sign.code or sign.name, sign.asset) for sign in signs} | {(sign.name, sign.asset) for sign in signs}
     with track.context().warehouse.reading() as bench:
         lasting = incidents_where(bench, "status <> 'closed'")
