@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 Cause = Literal[
     "lock", "disk", "schema", "quarantine", "late_upstream", "nulls", "volume", "duplicates", "values", "code", "parameters",
-    "model", "drift", "base_rate", "performance", "unwatched", "stale", "failed_run", "sensor",
+    "model", "drift", "base_rate", "performance", "candidate", "unwatched", "stale", "failed_run", "sensor",
 ]  # fmt: skip
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
@@ -17,7 +17,7 @@ _TIERS: tuple[tuple[Cause, ...], ...] = (
     ("lock", "disk"),
     ("schema", "quarantine", "late_upstream", "nulls", "volume", "duplicates", "values"),
     ("code", "parameters", "model"),
-    ("drift", "base_rate", "performance"),
+    ("drift", "base_rate", "performance", "candidate"),
     ("unwatched",),
     ("stale", "failed_run", "sensor"),
 )
@@ -30,6 +30,7 @@ WORDS: Mapping[Cause, str] = {
     "volume": "the number of rows is unusual", "duplicates": "rows are repeated", "values": "values break the rules",
     "code": "a statement or declaration fails", "parameters": "training is not set up soundly", "model": "the model that serves is in doubt",
     "drift": "inputs or scores have drifted", "base_rate": "the share of positives has moved", "performance": "the model is worse than promised",
+    "candidate": "the newest version, which does not serve, is not good enough",
     "unwatched": "not all of production is watched", "stale": "the table is out of date", "failed_run": "making it failed", "sensor": "a sensor or schedule failed",
 }  # fmt: skip
 
@@ -38,7 +39,7 @@ _OF_CODES: Mapping[str, Cause] = {
     "DQ007": "schema", "DQ008": "quarantine", "FR001": "late_upstream", "IN001": "quarantine", "IN002": "quarantine",
     "DD001": "nulls", "DD002": "volume", "DD003": "values", "DD004": "schema", "DD005": "late_upstream", "DD006": "quarantine",
     "DR": "drift", "PF002": "base_rate", "PF003": "base_rate", "PF": "performance", "RT": "performance", "OP003": "model", "OP": "unwatched",
-    "LB": "base_rate", "LK": "code", "TR": "parameters", "MD": "model", "MC": "performance", "GT002": "performance", "GT": "model",
+    "LB": "base_rate", "LK": "code", "TR": "parameters", "MD": "model", "MC": "candidate", "GT002": "candidate", "GT": "model",
     "SC002": "volume", "SC": "model", "EV": "code", "MLA301": "lock", "MLA210": "late_upstream", "MLA211": "late_upstream",
     "MLA302": "stale", "MLA303": "stale", "MLA100": "code", "MLA101": "code", "MLA110": "code", "MLA410": "model", "MLA700": "model",
 }  # fmt: skip

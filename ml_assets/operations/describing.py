@@ -41,8 +41,9 @@ def affected_by(root: Signal, watch: Watch) -> Affected:
 
 
 def severity_of(group: Group, affected: Affected) -> IncidentSeverity:
-    """Critical where scores in production are missing, wrong or stale, or are about to be; minor where all only warn."""
-    errors = [signal for signal in group.signals if signal.severity == "error"]
+    """Critical where scores in production are missing, wrong or stale, or are about to be; minor where all only warn, or
+    speak of a version that does not serve."""
+    errors = [signal for signal in group.signals if signal.severity == "error" and signal.cause != "candidate"]
     if not errors:
         return "minor"
     of_scores = any(signal.subject.startswith("scores.") for signal in errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,10 +52,10 @@ def _clock(watch: Watch) -> Look:
     if not home.replays_history:
         return Look("clock", "clock", True, f"runs: {now:%Y-%m-%d %H:%M} UTC")
     by = "ML_ASSETS_NOW" if os.environ.get("ML_ASSETS_NOW") else str(home.replay_file)
-    behind = (datetime.now(UTC) - now).days
+    behind = round((datetime.now(UTC) - now) / timedelta(days=1), 1)
     remedy = "unset ML_ASSETS_NOW" if by == "ML_ASSETS_NOW" else f"rm {home.replay_file}"
     # Replaying history is what it is for; what lies after it is told by the tables.
-    said = f"stands still at {now:%Y-%m-%d %H:%M} UTC by {by}, {behind} days from the machine's"
+    said = f"stands still at {now:%Y-%m-%d %H:%M} UTC by {by}, {abs(behind):g} days {'behind' if behind >= 0 else 'ahead of'} the machine's"
     return Look("clock", "clock", True, said, {"days_behind": behind}, remedy)
 
 

@@ -98,11 +98,19 @@ def _explains(above: Signal, below: Signal, lineage: _Lineage) -> bool:
     begun on the same day or before, while it lasted."""
     if above.cause in _MACHINE:
         return below.cause in CONSEQUENCES or below.cause == above.cause
-    if rank(above.cause)[0] > rank(below.cause)[0] or not _in_time(above, below):
+    if rank(above.cause)[0] > rank(below.cause)[0] or not _in_time(above, below) or not _may_stand_behind(above, below):
         return False
     if above.subject == below.subject:
         return _alike_in_table(above, below)
     return lineage.is_upstream(above.subject, above.column, below.subject)
+
+
+def _may_stand_behind(above: Signal, below: Signal) -> bool:
+    """A statement that fails names its own fault, behind which other columns may be, but no late or missing values; what is
+    declared of owners and monitors follows from nothing in the data."""
+    if below.cause == "unwatched":
+        return above.cause == "unwatched"
+    return above.cause in ("schema", "code") or below.kind != "step" or below.cause != "code"
 
 
 def _in_time(above: Signal, below: Signal) -> bool:

@@ -27,7 +27,9 @@ def commands_for(cause: Cause, asset: str, model: str) -> Iterator[str]:
         yield "ml-assets doctor"
     if cause in ("late_upstream", "stale", "failed_run", "code") and asset:
         yield f"ml-assets plan +{asset}"
-    if cause in ("drift", "base_rate", "performance", "model", "parameters") and model:
+    if cause == "candidate" and model:
+        yield f"ml-assets registry list {model}"
+    elif cause in ("drift", "base_rate", "performance", "model", "parameters") and model:
         yield f"ml-assets registry list {model}"
         yield (
             f"ml-assets rollback {model} --reason TEXT"

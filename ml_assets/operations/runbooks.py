@@ -16,11 +16,11 @@ _OF_CAUSE: Mapping[Cause, str] = {
     "lock": "lock-or-full-disk", "disk": "lock-or-full-disk", "schema": "broken-contract", "quarantine": "broken-contract",
     "late_upstream": "stale-data", "nulls": "broken-contract", "volume": "broken-contract", "duplicates": "broken-contract",
     "values": "broken-contract", "code": "failed-run", "parameters": "retrain", "model": "rollback", "drift": "drift-alarm",
-    "base_rate": "drift-alarm", "performance": "model-regression", "unwatched": "failed-run", "stale": "stale-data", "failed_run": "failed-run",
+    "base_rate": "drift-alarm", "performance": "model-regression", "candidate": "retrain", "unwatched": "failed-run", "stale": "stale-data", "failed_run": "failed-run",
     "sensor": "failed-run",
 }  # fmt: skip
 _OF_CODE: Mapping[str, str] = {
-    "RT": "retrain", "MD": "restore", "SC002": "failed-run", "GT002": "model-regression", "MLA410": "restore", "MLA301": "lock-or-full-disk",
+    "RT": "retrain", "MD": "restore", "SC002": "failed-run", "MLA410": "restore", "MLA301": "lock-or-full-disk",
 }  # fmt: skip
 
 

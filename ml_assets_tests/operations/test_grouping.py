@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,6 +90,26 @@ def test_changed_statement_explains_drift_and_no_missing_values_above(graph: Gra
         graph, signal("code", "staging.sales"), signal("drift", "features.habits"), signal("nulls", "raw.orders", day=1)
     )
     assert found == ["code staging.sales", "nulls raw.orders"]
+
+
+def failing_statement(subject: str) -> Signal:
+    return replace(signal("code", subject, day=1), kind="step")
+
+
+def test_late_data_does_not_hide_a_statement_that_fails(graph: Graph) -> None:
+    found = roots(
+        graph, signal("late_upstream", "raw.orders", severity="warn"), failing_statement("features.habits"), signal("stale", "scores.again", day=1)
+    )  # fmt: skip
+    assert found == ["code features.habits", "late_upstream raw.orders"]
+
+
+def test_changed_columns_explain_a_statement_that_fails(graph: Graph) -> None:
+    assert roots(graph, signal("schema", "raw.orders"), failing_statement("features.habits")) == ["schema raw.orders"]
+
+
+def test_what_is_not_declared_follows_from_nothing_in_the_data(graph: Graph) -> None:
+    found = roots(graph, signal("values", "raw.orders", severity="warn"), signal("unwatched", "scores.again"))
+    assert found == ["unwatched scores.again", "values raw.orders"]
 
 
 def test_full_disk_explains_every_failed_run_and_no_drift(graph: Graph) -> None:

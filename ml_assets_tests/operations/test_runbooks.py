@@ -38,7 +38,7 @@ def test_own_runbooks_go_before_the_built_in_one() -> None:
     [
         ("IN002", {"refused": 1}, [{"rule": "missing_column"}], "schema"), ("IN002", {"refused": 1}, [{"rule": "encoding"}], "quarantine"),
         ("DQ001", {"rows": 9, "amount.not_null": 3}, [], "nulls"), ("DQ001", {"rows": 9, "amount.min": 3, "amount.not_null": 1}, [], "values"),
-        ("PF002", {}, [], "base_rate"), ("PF001", {}, [], "performance"), ("ZZ999", {}, [], "failed_run"),
+        ("PF002", {}, [], "base_rate"), ("PF001", {}, [], "performance"), ("MC001", {}, [], "candidate"), ("ZZ999", {}, [], "failed_run"),
     ],
 )  # fmt: skip
 def test_figures_and_bad_rows_tell_causes_of_one_code_apart(
