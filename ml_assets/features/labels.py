@@ -17,6 +17,7 @@ from ml_assets.warehouse.asset import SNAPSHOT_COLUMN, RunContext
 from ml_assets.warehouse.buckets import BucketIndex
 from ml_assets.warehouse.check import Check
 from ml_assets.warehouse.computed import ComputedTable, Staged
+from ml_assets.warehouse.freshness import Delivery
 from ml_assets.warehouse.manifest import fingerprint, manifest_of
 from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.rules import unique_check
@@ -91,9 +92,12 @@ class PopulationAsset(ComputedTable):
 
 
 class LabelAsset(ComputedTable):
-    """`labels.<model>`: grain (snapshot, entity), column `label`. A snapshot is labelled once its window has passed."""
+    """`labels.<model>`: grain (snapshot, entity), column `label`. A snapshot is labelled once its window has passed and the
+    rows of all of it have come."""
 
     kinds = ("duckdb", "sql")
+    # Of the tables that it is made from in the end: those that declare how fresh they are.
+    deliveries: tuple[Delivery, ...] = ()
 
     def __init__(
         self, spec: ModelSpec, statement: Statement, times: Mapping[TableName, TimeColumns], place: str, use_case: str
@@ -129,16 +133,20 @@ class LabelAsset(ComputedTable):
         """The outcome window of a snapshot."""
         return Window.after(snapshot, self.horizon)
 
+    def known_until(self, bench: Workbench, now: datetime) -> datetime:
+        """Inside a reading block: until when outcomes can be told: a window in which late rows are missing has not passed."""
+        return min((delivery.complete_until(bench, now) for delivery in self.deliveries), default=now)
+
     def is_mature(self, key: str, now: datetime) -> bool:
-        """Whether the outcome window of a snapshot has fully passed."""
+        """Whether the outcome window of a snapshot has fully passed at `now`."""
         return snapshot_time(key) + self.horizon <= now
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         people = manifest_of(bench, self.population)
         indexes = {table: BucketIndex(bench, table) for table in self.statement.tables}
-        found = {}
+        found, known = {}, self.known_until(bench, context.now)
         for key in partitions:
-            if key in people and self.is_mature(key, context.now):
+            if key in people and self.is_mature(key, known):
                 start = snapshot_time(key)
                 found[key] = {str(t): index.within(start, start + self.horizon) for t, index in indexes.items()}
                 found[key][str(self.population)] = people[key].content

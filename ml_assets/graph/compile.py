@@ -40,6 +40,7 @@ from ml_assets.training.example_set import ExampleSetAsset
 from ml_assets.training.model import ModelAsset
 from ml_assets.training.training_set import TRAINING_COLUMNS, TrainingSetAsset, is_kept
 from ml_assets.warehouse.asset import TableAsset
+from ml_assets.warehouse.freshness import Delivery
 from ml_assets.warehouse.names import SCHEMAS, TableName
 
 S = TypeVar("S", bound=Described)
@@ -164,6 +165,8 @@ class _Compiler:
             asset.personal = self._personal(asset.use_case)
             if isinstance(asset, TrainingSetAsset):
                 asset.meanings = self._meanings(asset)
+            if isinstance(asset, LabelAsset):
+                asset.deliveries = self._deliveries(asset)
         return Graph({name: self._assets[name] for name in order}, self._declared, self._project)
 
     def _take_operations(self) -> None:
@@ -196,6 +199,26 @@ class _Compiler:
                 found[read.name] = read.logic
                 waiting += read.deps
         return found
+
+    def _deliveries(self, asset: TableAsset) -> tuple[Delivery, ...]:
+        """Of the tables that a table is made from, those that declare how fresh they are; a table's own goes before its sources'."""
+        found: dict[TableName, Delivery] = {}
+        waiting, seen = list(asset.deps), set[TableName]()
+        while waiting:
+            read = self._assets.get(waiting.pop())
+            if read is None or read.name in seen:
+                continue
+            seen.add(read.name)
+            spec = read.spec
+            if (
+                isinstance(spec, RawTableSpec | SqlTableSpec)
+                and spec.freshness is not None
+                and spec.event_time is not None
+            ):
+                found[read.name] = Delivery(read.name, spec.event_time, spec.freshness, spec.calendar)
+            else:
+                waiting += read.deps
+        return tuple(found[name] for name in sorted(found))
 
     def _personal(self, use_case: str) -> frozenset[str]:
         raw = [

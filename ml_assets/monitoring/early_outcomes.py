@@ -29,7 +29,7 @@ class EarlyOutcomesAsset(ComputedTable):
     """`monitoring.<monitor>__early_outcomes`: grain (snapshot, age), of binary labels.
 
     The model's own label statement sees the rows of [snapshot, snapshot + age) that were available at its end, and none
-    later than the clock. A snapshot is made again when one more whole age has passed, and stays as it is thereafter.
+    later than the clock, nor later than rows that are overdue. A snapshot is made again when one more whole age has passed, and stays as it is thereafter.
     """
 
     def __init__(self, spec: MonitorSpec, labels: LabelAsset, place: str, use_case: str) -> None:
@@ -60,10 +60,10 @@ class EarlyOutcomesAsset(ComputedTable):
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         people = manifest_of(bench, self.labels.population)
         indexes = {table: BucketIndex(bench, table) for table in self.labels.statement.tables}
-        found = {}
+        found, known = {}, self.labels.known_until(bench, context.now)
         for key in partitions:
             start = snapshot_time(key)
-            passed = ages(self.labels.horizon, context.now - start)
+            passed = ages(self.labels.horizon, known - start)
             if key in people and passed:
                 window = self.window(start, passed[-1])
                 found[key] = {str(t): index.within(start, window.end, window.end) for t, index in indexes.items()}
@@ -74,8 +74,9 @@ class EarlyOutcomesAsset(ComputedTable):
 
     def compute(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> Staged:
         bench.execute(f"create or replace temp table early ({_COLUMNS})")
+        known = self.labels.known_until(bench, context.now)
         for age in ages(self.labels.horizon, self.labels.horizon):
-            reached = [key for key in partitions if snapshot_time(key) + age <= context.now]
+            reached = [key for key in partitions if snapshot_time(key) + age <= known]
             if reached:
                 self._count(bench, context, reached, age)
         return Staged("(select * from early order by snapshot, age_days)")

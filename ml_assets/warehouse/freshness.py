@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from ml_assets.specs.times import CalendarSpec, FreshnessSpec, span_length
 from ml_assets.warehouse.check import Check, CheckScope
-from ml_assets.warehouse.names import quoted
+from ml_assets.warehouse.names import TableName, quoted
 from ml_assets.warehouse.results import CheckFinding
+from ml_assets.warehouse.store import Workbench
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LEARNT_SHARE = 0.1
@@ -55,6 +57,43 @@ class TradingCalendar:
         return total
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """When rows of a table are to be expected."""
+
+    table: TableName
+    event_time: str
+    freshness: FreshnessSpec
+    calendar: CalendarSpec
+
+    def complete_until(self, bench: Workbench, now: datetime) -> datetime:
+        """Inside a reading block: until when all rows may be taken as come: `now` while the table is as fresh as declared,
+        else the age that it may have after its newest event."""
+        if not bench.has_table(self.table):
+            return now
+        column, limit = quoted(self.event_time), span_length(self.freshness.max_age)
+        naive = now.astimezone(UTC).replace(tzinfo=None)
+        newest = bench.value(
+            f"select max({column}) filter (where {column} <= ?)::timestamp from {self.table.quoted}", [naive]
+        )
+        if newest is None:
+            return now
+        newest_at: datetime = newest.replace(tzinfo=UTC)
+        if now - newest_at <= limit or self._calendar(bench, naive).age(newest_at, now) <= limit:
+            return now
+        return min(newest_at + limit, now)
+
+    def _calendar(self, bench: Workbench, now: datetime) -> TradingCalendar:
+        return TradingCalendar.of(self.calendar, days_with_rows(bench, self.table, self.event_time, now))
+
+
+def days_with_rows(bench: Workbench, table: TableName, event_time: str, now: datetime) -> list[date]:
+    """Days up to `now` (naive UTC) on which something happened."""
+    column = quoted(event_time)
+    found = bench.rows(f"select distinct {column}::date from {table.quoted} where {column} <= ?", [now])
+    return [row[0] for row in found]
+
+
 def freshness_check(freshness: FreshnessSpec, calendar: CalendarSpec, event_time: str) -> Check:
     """The newest event is at most `max_age` old. Events after now are counted and do not make the table fresh."""
     name = "data_is_fresh"
@@ -63,10 +102,7 @@ def freshness_check(freshness: FreshnessSpec, calendar: CalendarSpec, event_time
     def judge(scope: CheckScope) -> list[CheckFinding]:
         now = scope.now.astimezone(UTC).replace(tzinfo=None)
         column = quoted(event_time)
-        days = [
-            row[0] for row in scope.bench.rows(
-                f"select distinct {column}::date from {scope.table.quoted} where {column} <= ?", [now])
-        ]  # fmt: skip
+        days = days_with_rows(scope.bench, scope.table, event_time, now)
         newest, future = scope.bench.rows(
             f"select max({column}) filter (where {column} <= ?)::timestamp, count(*) filter (where {column} > ?) "
             f"from {scope.table.quoted}",

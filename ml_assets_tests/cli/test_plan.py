@@ -48,7 +48,7 @@ class TestLooking:
     def test_a_new_project_is_planned_without_making_a_warehouse(self, tmp_path: Path) -> None:
         project = TinyProject.create(tmp_path / "project")
         found = plan_of(project)
-        assert len(found["assets"]) == 10
+        assert len(found["assets"]) == 11
         assert found["without_past_run"] == [line["asset"] for line in found["assets"]]
         assert not project.home.warehouse.exists()
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import duckdb
 
+from ml_assets.warehouse.lock import WarehouseLock
+
 ROOT = Path(__file__).resolve().parents[2]
 REAL_FILES = ROOT.parent / "shared" / "data" / "online_retail"
 
@@ -36,8 +38,11 @@ def summary_of(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def query(home: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Rows of the warehouse, read as any DuckDB client would."""
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+    """Rows of the warehouse, read as any DuckDB client would, when nobody writes."""
+    with (
+        WarehouseLock(home / "warehouse.duckdb", 20).shared(),
+        duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection,
+    ):
         return connection.execute(sql).fetchall()
 
 

@@ -54,7 +54,7 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_everything_is_made_and_every_check_is_judged(done: Done) -> None:
     assert (done.report.failures, done.report.skipped) == ({}, {})
-    assert len(done.report.made) == len(list(done.project.graph())) == 10
+    assert len(done.report.made) == len(list(done.project.graph())) == 11
     judged = done.rows("select asset, check_name, status, severity, summary from wh.ops.checks")
 
     assert {(asset, check) for asset, check, *_ in judged} == {

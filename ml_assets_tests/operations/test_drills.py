@@ -30,12 +30,13 @@ def held(project: TinyProject, *names: str) -> DrillReport:
 
 
 @pytest.fixture(scope="module")
-def drill(tiny: TinyProject) -> DrillReport:
-    """One drill of several faults on the tiny project, which is only read."""
-    before, beside = files_of(tiny.home.root), sorted(tiny.root.iterdir())
-    report = held(tiny, *HELD)
-    assert files_of(tiny.home.root) == before
-    assert sorted(tiny.root.iterdir()) == beside
+def drill(tiny: TinyProject, tmp_path_factory: pytest.TempPathFactory) -> DrillReport:
+    """One drill of several faults on the tiny project, whose state is only read; a drill works beside it for a time."""
+    project = tiny.copied_to(tmp_path_factory.mktemp("drill") / "project")
+    before, beside = files_of(project.home.root), sorted(project.root.iterdir())
+    report = held(project, *HELD)
+    assert files_of(project.home.root) == before
+    assert sorted(project.root.iterdir()) == beside
     return report
 
 
@@ -129,7 +130,7 @@ def test_unknown_fault_is_refused_with_near_names() -> None:
     assert "did you mean null_spike" in refused.stderr
 
 
-def test_project_without_files_of_many_days_is_refused(tiny: TinyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_project_without_files_of_many_days_is_refused(tiny_copy: TinyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "LEAST_FILES", 100)
     with pytest.raises(DrillError, match="landing files that end on 100 different days"):
-        held(tiny, "file_repeated")
+        held(tiny_copy, "file_repeated")

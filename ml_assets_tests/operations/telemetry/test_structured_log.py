@@ -42,11 +42,12 @@ def of(lines: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
 
 class TestARun:
     def test_every_step_is_told_with_what_came_of_it(self, tiny: TinyProject) -> None:
-        lines = logged(tiny)
+        first = logged(tiny)[0]["run"]
+        # Others may have run what is up to date since; each run is told on its own.
+        lines = [line for line in logged(tiny) if line["run"] == first]
         [began], [ended] = of(lines, "run_began"), of(lines, "run_ended")
         every = len(tiny.graph().assets)
         assert (began["assets"], ended["made"], ended["failed"], ended["status"]) == (every, every, 0, "done")
-        assert {line["run"] for line in lines} == {began["run"]}
         assert [(began["run"],)] == query(tiny.home.root, "select distinct run_id from ops.steps where command = 'run'")
         steps = {line["asset"]: line for line in of(lines, "step_ended")}
         assert (
