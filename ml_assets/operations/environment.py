@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ml_assets.errors import MlAssetsError
+from ml_assets.operations.alerts.routes import LOG
 from ml_assets.operations.causes import Cause
 from ml_assets.operations.surroundings import disk_space, unbooked
 from ml_assets.operations.watch import Watch
+from ml_assets.specs.monitors import MonitorSpec
 from ml_assets.warehouse.lock import flock_holders
 from ml_assets.warehouse.store import Warehouse
 
@@ -35,6 +37,7 @@ class Look:
 def environment(watch: Watch) -> Iterator[Look]:
     """Everything that can be looked at without the warehouse's content, and whether the warehouse opens."""
     yield _clock(watch)
+    yield from _routes(watch)
     yield _folder(watch.context.home.root, "state folder")
     yield _folder(watch.context.home.dagster, "Dagster's folder")
     yield _disk(watch)
@@ -57,6 +60,20 @@ def _clock(watch: Watch) -> Look:
     # Replaying history is what it is for; what lies after it is told by the tables.
     said = f"stands still at {now:%Y-%m-%d %H:%M} UTC by {by}, {abs(behind):g} days {'behind' if behind >= 0 else 'ahead of'} the machine's"
     return Look("clock", "clock", True, said, {"days_behind": behind}, remedy)
+
+
+def _routes(watch: Watch) -> Iterator[Look]:
+    """Monitors that want a route which this profile does not declare: their incidents go to the log alone."""
+    declared = watch.profile.alert_routes
+    for declaration in watch.graph.project.declarations:
+        spec = declaration.spec
+        if isinstance(spec, MonitorSpec) and spec.alert is not None and spec.alert not in (*declared, LOG):
+            known = ", ".join(sorted(declared)) or "none"
+            yield Look(
+                f"alert route of {spec.name}", "environment", False,
+                f"{declaration.place_of('alert')}: the profile has no alert route {spec.alert!r} (it has: {known}); its incidents go to the log",
+                remedy="ml-assets profile",
+            )  # fmt: skip
 
 
 def _folder(folder: Path, name: str) -> Look:

@@ -113,6 +113,17 @@ def test_missing_variable_of_the_profile_is_a_finding(tiny_copy: TinyProject) ->
     assert "$SHOP_ALERT_URL_NOBODY_SET is not set (alert route team)" in one["speaks_for"]
 
 
+def test_route_that_the_profile_lacks_is_a_finding(tiny_copy: TinyProject) -> None:
+    tiny_copy.declare(
+        "watched",
+        "type: ml_assets.Monitor\nattributes: {name: orders, table: raw.orders, alert: pager}\n",
+    )
+    said = invoke(tiny_copy, "doctor").stdout
+    assert "tiny/defs/shop/watched/defs.yaml:2: the profile has no alert route 'pager' (it has: none)" in " ".join(
+        said.split()
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "said"), [("raw.order", "did you mean raw.orders"), ("raw.* staging.*", "means 2 assets")]
 )
