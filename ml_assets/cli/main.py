@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ml_assets.cli import backup, drilling, incidents, kpis, registry, telemetry
+from ml_assets.cli import backup, drilling, incidents, kpis, registry, runbooks, telemetry
 from ml_assets.cli.telemetry import LOGS_TO_STDERR
 from ml_assets.errors import MlAssetsError
 
@@ -337,3 +337,4 @@ incidents.add_to(main)
 telemetry.add_to(main)
 backup.add_to(main)
 drilling.add_to(main)
+runbooks.add_to(main)

@@ -16,6 +16,7 @@ from ml_assets.operations.grouping import Group, grouped
 from ml_assets.operations.incident_book import incidents_where
 from ml_assets.operations.logic_changes import LogicChange, logic_changes, package_changes
 from ml_assets.operations.next_steps import commands_for, model_of
+from ml_assets.operations.runbooks import how_to_read
 from ml_assets.operations.signals import THOROUGH, Signal, gather, with_known_beginnings
 from ml_assets.operations.watch import Watch
 from ml_assets.specs.models import ModelSpec
@@ -184,7 +185,7 @@ def _of_group(watch: Watch, group: Group, facts: _Facts) -> Suspect:
     return Suspect(
         root.cause, root.subject, f"{WORDS[root.cause]}{f' in {root.subject}' if root.subject else ''}{f', {root.column}' if root.column else ''}",
         round(weight, 2), (_said(root), *symptoms, *changed), tuple(against),
-        (f"read {runbook_for(root, watch)}", *commands_for(root.cause, root.subject, model)), dict(root.numbers),
+        (how_to_read(runbook_for(root, watch)), *commands_for(root.cause, root.subject, model)), dict(root.numbers),
     )  # fmt: skip
 
 

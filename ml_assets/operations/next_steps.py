@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ml_assets.operations.causes import Cause
 from ml_assets.operations.incident_book import Incident
+from ml_assets.operations.runbooks import how_to_read
 from ml_assets.operations.watch import Watch
 from ml_assets.scoring.example_scores import ExampleScoresAsset
 from ml_assets.scoring.scores import ScoresAsset
@@ -14,7 +15,7 @@ from ml_assets.specs.models import ModelSpec
 
 def next_steps(one: Incident, watch: Watch) -> list[str]:
     """Commands in the order in which one would type them, the runbook first."""
-    found = [f"read {one.runbook}"]
+    found = [how_to_read(one.runbook)]
     if one.status == "open":
         found.append(f"ml-assets incidents acknowledge {one.number} --note TEXT")
     found += commands_for(one.cause, one.asset, model_of(one.asset, watch) or next(iter(one.affected.models), ""))

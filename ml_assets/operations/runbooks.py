@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from ml_assets.errors import SelectionError, nearest
 from ml_assets.operations.causes import CAUSES, Cause, cause_of_code
 from ml_assets.specs.monitors import MonitorSpec, OperationsSpec
 
@@ -47,3 +49,29 @@ def runbook_of(code_or_cause: str, operations: OperationsSpec | None, monitor: M
     if operations is not None and code_or_cause in operations.runbooks:
         return operations.runbooks[code_or_cause]
     return f"{FOLDER}/{slug_of(code_or_cause)}.md"
+
+
+def how_to_read(runbook: str) -> str:
+    """What to type or open to read a runbook: the built-in ones come with the library, whatever folder one is in."""
+    slug = runbook.removeprefix(f"{FOLDER}/").removesuffix(".md")
+    return f"ml-assets runbook {slug}" if runbook == f"{FOLDER}/{slug}.md" and slug in SLUGS else f"read {runbook}"
+
+
+def text_of(slug: str, project_root: Path | None) -> str:
+    """The Markdown of a runbook: the project's own file, else the built-in one. `SelectionError` for an unknown name."""
+    if slug not in SLUGS:
+        near = nearest(slug, SLUGS)
+        raise SelectionError(
+            f"there is no runbook {slug!r}", expected=f"one of: {', '.join(SLUGS)}", got=slug,
+            remedy=f"did you mean {' or '.join(near)}?" if near else "ml-assets runbook lists them",
+        )  # fmt: skip
+    package = Path(__file__).resolve().parents[1]
+    # A wheel carries them in the package; a source tree has them beside it.
+    own = [] if project_root is None else [project_root / FOLDER]
+    pages = [folder / f"{slug}.md" for folder in (*own, package / "_runbooks", package.parent / FOLDER)]
+    return next(page for page in pages if page.is_file()).read_text(encoding="utf-8")
+
+
+def title_of(text: str) -> str:
+    """The first heading of a page."""
+    return text.partition("\n")[0].removeprefix("# ").strip()

@@ -39,6 +39,7 @@ COMMANDS = (
     "doctor",
     "alerts",
     "backup",
+    "runbook",
     "restore",
     *REGISTRY,
 )

@@ -85,6 +85,7 @@ def test_the_wheel_is_what_is_imported_and_has_no_active_project(installed: Inst
     code = "import ml_assets, pathlib; print(pathlib.Path(ml_assets.__file__).parent)"
     package = Path(installed.run("python", "-c", code, at=tmp_path).strip())
     assert package.is_relative_to(installed.folder)
+    assert installed.run("ml-assets", "runbook", "rollback", at=tmp_path).startswith("# ")
     names = names_in(installed.wheel)
     assert [name for name in names if name.startswith(("ml_assets/defs/", "ml_assets_tests/", "sql/"))] == []
 

@@ -52,7 +52,7 @@ def test_renamed_column_is_named_first_with_its_figures(tiny_copy: TinyProject) 
     one = first(tiny_copy)
     assert (one["cause"], one["subject"]) == ("schema", "raw.orders")
     assert one["numbers"] == {"refused": 1, "files": 15}
-    assert "read docs/runbooks/broken-contract.md" in one["next"]
+    assert "ml-assets runbook broken-contract" in one["next"]
     assert "1. schema: the columns are not as declared in raw.orders" in invoke(tiny_copy, "doctor").stdout
 
 
