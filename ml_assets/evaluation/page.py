@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
 
 _LIGHT = {
     "page": "#ffffff", "card": "#f7f8fa", "ink": "#1a1f27", "soft": "#586174", "rule": "#dfe3e9", "grid": "#e6e9ee",
@@ -130,3 +132,11 @@ def escaped(value: object) -> str:
 
 def code(value: object) -> str:
     return f"<code>{html.escape(str(value))}</code>"
+
+
+def write_page(path: Path, text: str) -> Path:
+    """The file, written whole or not at all, however many write it at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    return unfinished.replace(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ml_assets.evaluation.catalogue import HEADLINE, LOSS, PRIMARY, MetricInfo, metric_info, task_metrics
-from ml_assets.evaluation.page import code, escaped, page, swatch, table
+from ml_assets.evaluation.page import code, escaped, page, swatch, table, write_page
 from ml_assets.evaluation.provenance import provenance_section
 from ml_assets.evaluation.report_facts import ReportFacts, between, number
 from ml_assets.evaluation.report_findings import findings_sections
@@ -18,12 +18,7 @@ _GRIDS = {"day": "daily", "week": "weekly", "month": "monthly"}
 
 def write_report(folder: Path, version: ModelVersion, text: str) -> Path:
     """`<folder>/<model>/<version>.html`, written whole or not at all."""
-    path = folder / version.model / f"{version.version}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
-    return path
+    return write_page(folder / version.model / f"{version.version}.html", text)
 
 
 def render_report(facts: ReportFacts) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from ml_assets.evaluation.page import escaped, page
+from ml_assets.evaluation.page import escaped, page, write_page
 from ml_assets.evaluation.svg import Chart
 from ml_assets.monitoring.kpi_catalogue import CATALOGUE, KpiDefinition
 from ml_assets.monitoring.kpi_words import interval_in_words, parts_in_words, value_in_words
@@ -44,14 +44,9 @@ def stored_kpis(bench: Workbench, table: TableName) -> list[StoredKpi]:
     return [StoredKpi(*row) for row in bench.rows(f"select {listed} from {table.quoted} order by day, indicator")]
 
 
-def write_page(bench: Workbench, table: TableName, spec: OperationsSpec, folder: Path) -> Path:
+def write_kpi_page(bench: Workbench, table: TableName, spec: OperationsSpec, folder: Path) -> Path:
     """Inside a reading block: write `<folder>/kpis.html`, whole or not at all."""
-    path = folder / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(render_page(spec, stored_kpis(bench, table)), encoding="utf-8")
-    unfinished.replace(path)
-    return path
+    return write_page(folder / FILE, render_page(spec, stored_kpis(bench, table)))
 
 
 def render_page(spec: OperationsSpec, rows: Sequence[StoredKpi]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
-from ml_assets.evaluation.page import escaped, page
+from ml_assets.evaluation.page import escaped, page, write_page
 from ml_assets.monitoring.drift_page import DriftFacts, drift_sections
 from ml_assets.monitoring.performance_page import base_rate_sections, performance_sections
 from ml_assets.monitoring.reference_rows import load_reference
@@ -16,11 +17,18 @@ from ml_assets.warehouse.names import TableName
 from ml_assets.warehouse.store import Workbench
 
 _MOST_SNAPSHOTS = 26
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def write_monitor_page(context: RunContext, spec: MonitorSpec, scores: ScoresAsset) -> Path:
     """`<reports>/monitoring/<monitor>.html` from what is stored now, written whole or not at all; whichever asset of the monitor was
     made last has the page written, so that it shows all of them."""
+    # Drift and performance are made side by side: who writes last has to have read last.
+    with _ONE_AT_A_TIME:
+        return _write(context, spec, scores)
+
+
+def _write(context: RunContext, spec: MonitorSpec, scores: ScoresAsset) -> Path:
     with context.warehouse.reading() as bench:
         sections = [
             *drift_sections(stored_drift(bench, spec, scores)),
@@ -29,11 +37,7 @@ def write_monitor_page(context: RunContext, spec: MonitorSpec, scores: ScoresAss
             ),
             *base_rate_sections(_newest(bench, TableName("monitoring", f"{spec.name}__base_rate"))),
         ]
-    path = context.home.reports / "monitoring" / f"{spec.name}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(render_page(spec, sections), encoding="utf-8")
-    return unfinished.replace(path)
+    return write_page(context.home.reports / "monitoring" / f"{spec.name}.html", render_page(spec, sections))
 
 
 def render_page(spec: MonitorSpec, sections: list[str]) -> str:

@@ -94,10 +94,10 @@ class OperationsAsset(ComputedTable):
         return replace(report, facts={**report.facts, "page": str(self._write_page(context))})
 
     def _write_page(self, context: RunContext) -> object:
-        from ml_assets.monitoring.kpi_page import write_page
+        from ml_assets.monitoring.kpi_page import write_kpi_page
 
         with context.warehouse.reading() as bench:
-            return write_page(bench, self.name, self.spec, context.home.reports)
+            return write_kpi_page(bench, self.name, self.spec, context.home.reports)
 
     @property
     def checks(self) -> tuple[Check, ...]:
