@@ -15,7 +15,7 @@ from ml_assets.graph.judge import judge_asset
 from ml_assets.graph.plan import select, stage_plan
 from ml_assets.graph.run import run_graph
 from ml_assets.monitoring.kpi_catalogue import CATALOGUE
-from ml_assets.monitoring.kpi_page import write_page
+from ml_assets.monitoring.kpi_page import write_kpi_page
 from ml_assets.operations.causes import Cause
 from ml_assets.operations.grouping import grouped
 from ml_assets.operations.signals import Signal
@@ -223,7 +223,7 @@ class TestPage:
         assert drawn.count(b'<svg viewBox="0 0 440 170"') > 5
         path.unlink()
         with operated.context.warehouse.reading() as bench:
-            write_page(bench, TABLE, OperationsSpec(name="operations"), path.parent)
+            write_kpi_page(bench, TABLE, OperationsSpec(name="operations"), path.parent)
         assert path.read_bytes() == drawn
 
 
