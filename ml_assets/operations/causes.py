@@ -31,7 +31,7 @@ WORDS: Mapping[Cause, str] = {
     "code": "a statement or declaration fails", "parameters": "training is not set up soundly", "model": "the model that serves is in doubt",
     "drift": "inputs or scores have drifted", "base_rate": "the share of positives has moved", "performance": "the model is worse than promised",
     "candidate": "the newest version, which does not serve, is not good enough",
-    "unwatched": "not all of production is watched", "stale": "the table is out of date", "failed_run": "making it failed", "sensor": "a sensor or schedule failed",
+    "unwatched": "something in production has no monitor, owner, runbook or alert rule", "stale": "the table is out of date", "failed_run": "making it failed", "sensor": "a sensor or schedule failed",
 }  # fmt: skip
 
 _OF_CODES: Mapping[str, Cause] = {

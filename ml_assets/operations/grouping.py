@@ -98,11 +98,19 @@ def _explains(above: Signal, below: Signal, lineage: _Lineage) -> bool:
     begun on the same day or before, while it lasted."""
     if above.cause in _MACHINE:
         return below.cause in CONSEQUENCES or below.cause == above.cause
+    if _has_no_rows_as(above, below):
+        return True
     if rank(above.cause)[0] > rank(below.cause)[0] or not _in_time(above, below) or not _may_stand_behind(above, below):
         return False
     if above.subject == below.subject:
         return _alike_in_table(above, below)
     return lineage.is_upstream(above.subject, above.column, below.subject)
+
+
+def _has_no_rows_as(above: Signal, below: Signal) -> bool:
+    """Days without rows are why a table has grown too old: one trouble, though age is told some days after the first of them."""
+    late = above.cause == "late_upstream" and above.severity == "error" and below.cause == "volume"
+    return late and above.subject == below.subject and abs(_day(above.began_at) - _day(below.began_at)) <= _REACH
 
 
 def _may_stand_behind(above: Signal, below: Signal) -> bool:

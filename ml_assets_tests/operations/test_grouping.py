@@ -103,6 +103,13 @@ def test_late_data_does_not_hide_a_statement_that_fails(graph: Graph) -> None:
     assert found == ["code features.habits", "late_upstream raw.orders"]
 
 
+def test_days_without_rows_are_the_same_trouble_as_data_that_is_too_old(graph: Graph) -> None:
+    missing = signal("volume", "raw.orders", severity="warn")
+    assert roots(graph, signal("late_upstream", "raw.orders", day=2), missing) == ["late_upstream raw.orders"]
+    warned = signal("late_upstream", "raw.orders", day=2, severity="warn")
+    assert roots(graph, warned, missing) == ["late_upstream raw.orders", "volume raw.orders"]
+
+
 def test_changed_columns_explain_a_statement_that_fails(graph: Graph) -> None:
     assert roots(graph, signal("schema", "raw.orders"), failing_statement("features.habits")) == ["schema raw.orders"]
 
