@@ -54,9 +54,10 @@ class DaysAsset(ComputedTable):
 
     @property
     def _hidden(self) -> frozenset[str]:
+        """Columns of which only missing values are told: personal ones, and those that name rows: numbers run on."""
         spec = self._table
         columns = spec.contract.columns if isinstance(spec, RawTableSpec) else spec.columns
-        return self.personal | {name for name, column in columns.items() if column.pii}
+        return self.personal | set(spec.key) | {name for name, column in columns.items() if column.pii}
 
     def inputs(self, bench: Workbench, context: RunContext, partitions: Sequence[str]) -> dict[str, dict[str, str]]:
         """The table, its landing files, and the day of the clock: a day may pass without any row."""

@@ -28,7 +28,7 @@ _TEXTS = ("VARCHAR", "BOOLEAN", "ENUM")
 
 @dataclass(frozen=True)
 class Watched:
-    """The table whose days are looked at. `hidden` columns are personal: how many are missing is told, values never."""
+    """The table whose days are looked at. `hidden` columns are personal or name rows: how many are missing is told, values never."""
 
     name: TableName
     spec: RawTableSpec | SqlTableSpec

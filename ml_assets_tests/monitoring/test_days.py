@@ -90,6 +90,14 @@ def test_day_as_usual_fails_nothing_and_every_check_is_judged(world: DaysWorld) 
     assert world.stretches() == []
 
 
+@pytest.mark.parametrize(("key", "judged"), [(["order_id"], False), ([], True)], ids=["key", "no_key"])
+def test_numbers_that_name_rows_have_no_level(tmp_path: Path, key: list[str], judged: bool) -> None:
+    world = DaysWorld.loaded(tmp_path / "world", key=key)
+    world.land(NEXT, cell("order_id", lambda number: number * 1000))
+    world.run(clock(NEXT + timedelta(days=1)))
+    assert ("DD003" in world.failed()) is judged
+
+
 def test_null_spike_is_told_with_its_figures_and_nothing_else_is(world: DaysWorld) -> None:
     world.land(NEXT, cell("customer_id", lambda _v: "", 2))
     world.run(clock(NEXT + timedelta(days=1)))
