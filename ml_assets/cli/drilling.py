@@ -39,7 +39,7 @@ _markdown = click.option(
 @_as_json
 @click.pass_obj
 def faults_command(project: Path | None, /, **options: Any) -> None:
-    """Harm copies of the state in some 25 ways, and see who notices, how late, who is told, and whether it can be put right.
+    """Harm copies of the state in every way that --list names, and see who notices, how late, who is told, and whether it can be put right.
 
     The state itself is only read. Exit codes: 0 all noticed and nothing lost, 1 not so, 2 could not be held.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from ml_assets.errors import DeclarationError, SelectionError
+from ml_assets.errors import DeclarationError, NotMaterializedError, SelectionError
 from ml_assets.graph.compile import Graph, compile_graph
 from ml_assets.graph.locate import ProjectFolder, find_project, nothing_declared
 from ml_assets.graph.profile import Profile, load_profile
@@ -93,3 +93,14 @@ def keys_within(span: tuple[str, str], assets: Sequence[TableAsset], now: dateti
             got="..".join(span), remedy="correct --partitions" if grid else "leave --partitions out, or select other assets",
         )  # fmt: skip
     return found
+
+
+def open_made(project: Path | None, subject: str) -> OpenProject:
+    """The project, once something was made in it; else `NotMaterializedError` with `subject`, what there is not."""
+    opened = open_project(project)
+    if not opened.home.warehouse.exists():
+        raise NotMaterializedError(
+            subject, place=opened.home.warehouse, expected="what `ml-assets run` makes", got="nothing",
+            remedy="run it first, or name the state folder in ML_ASSETS_HOME",
+        )  # fmt: skip
+    return opened

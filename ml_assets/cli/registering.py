@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ml_assets.cli.project import OpenProject, open_project
-from ml_assets.errors import NotMaterializedError, SelectionError, UnknownNameError
+from ml_assets.cli.project import OpenProject, open_made
+from ml_assets.errors import SelectionError, UnknownNameError
 from ml_assets.registry.actions import Outcome, Registrar
 from ml_assets.registry.champion import ChampionAsset
 from ml_assets.registry.resolve import version_named
@@ -129,13 +129,7 @@ def drill_command(project: Path | None, *, reference: str, as_json: bool) -> int
 
 def opened_versions(project: Path | None) -> OpenProject:
     """The project, once something was made in it."""
-    opened = open_project(project)
-    if not opened.home.warehouse.exists():
-        raise NotMaterializedError(
-            "there is no warehouse, and so no versions", place=opened.home.warehouse, expected="what `ml-assets run` makes", got="nothing",
-            remedy="run it first, or name the state folder in ML_ASSETS_HOME",
-        )  # fmt: skip
-    return opened
+    return open_made(project, "there is no warehouse, and so no versions")
 
 
 def models_of(opened: OpenProject) -> dict[str, ChampionAsset]:

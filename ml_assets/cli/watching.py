@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ml_assets.cli.project import OpenProject, open_project
-from ml_assets.errors import NotMaterializedError, SelectionError
+from ml_assets.cli.project import OpenProject, open_made
+from ml_assets.errors import SelectionError
 from ml_assets.operations import acting
 from ml_assets.operations.alerts.outbox import Change, alerts_where
 from ml_assets.operations.incident_book import incident_of, incidents_where, timeline
@@ -133,13 +133,7 @@ def changes_as_data(changes: list[Change]) -> list[dict[str, Any]]:
 
 
 def _watch(project: Path | None) -> Watch:
-    opened = open_project(project)
-    if not opened.home.warehouse.exists():
-        raise NotMaterializedError(
-            "there is no warehouse, and so no incidents", place=opened.home.warehouse, expected="what `ml-assets run` makes", got="nothing",
-            remedy="run it first, or name the state folder in ML_ASSETS_HOME",
-        )  # fmt: skip
-    return watch_of(opened)
+    return watch_of(open_made(project, "there is no warehouse, and so no incidents"))
 
 
 def _print_json(found: dict[str, Any]) -> None:
